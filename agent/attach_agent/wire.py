@@ -1,0 +1,40 @@
+"""What both sides of the channel agree on: versions, names and the packing of values.
+
+This is the only module that the operator's library and the agent share. It has no imports, so that it can be loaded
+first, anywhere.
+"""
+
+__version__ = "0.1.0"
+
+#: Raised whenever a hello line, a method or a packed value changes its meaning.
+PROTOCOL = 1
+
+#: Name of the memfd that marks an attached process; /proc/PID/fd shows it as ``/memfd:live-attach:...``.
+MEMFD_PREFIX = "live-attach:"
+
+
+def pack_lines(lines):
+    # type: (set[int] | frozenset[int]) -> bytes
+    """Line numbers as one bit each: line *n* is bit ``n % 8`` of byte ``n // 8``.
+
+    This is coverage.py's own "numbits" layout (coverage/numbits.py), so that packed sets can be merged with ``|``.
+    """
+    if not lines:
+        return b""
+    bits = bytearray(max(lines) // 8 + 1)
+    for line in lines:
+        bits[line >> 3] |= 1 << (line & 7)
+    return bytes(bits)
+
+
+def unpack_lines(numbits):
+    # type: (bytes) -> set[int]
+    """The inverse of `pack_lines`."""
+    lines = set()
+    for index, byte in enumerate(numbits):
+        if byte:
+            base = index << 3
+            for bit in range(8):
+                if byte & (1 << bit):
+                    lines.add(base + bit)
+    return lines
