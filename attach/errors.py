@@ -51,3 +51,115 @@ class NoSuchProcess(TargetError):
     def __init__(self, pid: int) -> None:
         super().__init__(f"there is no process {pid}", "List the Python processes with:  attach ps")
         self.pid = pid
+
+
+class AttachDenied(TargetError):
+    """The kernel does not let this user look into the process."""
+
+    slug = "permission"
+    exit_code = EXIT_PERMISSION
+
+    def __init__(self, pid: int, reason: str = "it belongs to another user") -> None:
+        super().__init__(
+            f"may not attach to process {pid}: {reason}",
+            f"Attach as its user or as root:  sudo attach {pid} ...\nSee why with:  attach doctor {pid}",
+        )
+
+
+class KernelTooOld(AttachError):
+    """A system call that the tool depends on is missing."""
+
+    slug = "kernel-too-old"
+    exit_code = EXIT_UNSUPPORTED
+
+    def __init__(self, call: str, since: str) -> None:
+        super().__init__(f"this kernel has no {call}(2), which came with Linux {since}")
+
+
+class AgentError(AttachError):
+    """The agent is in the process, but something is wrong with it."""
+
+
+class AgentUnreachable(AgentError):
+    """The agent does not answer, or the channel to it broke."""
+
+    slug = "agent-unreachable"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"the agent in process {pid} cannot be reached: {reason}",
+            f"See whether the process still runs with:  attach ps\nThen try again, with more time:  attach --timeout 60 {pid} ...",
+        )
+
+
+class AgentMismatch(AgentError):
+    """The process holds the agent of another version of live-attach."""
+
+    slug = "agent-mismatch"
+    exit_code = EXIT_BUSY
+
+    def __init__(self, pid: int, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"the agent in process {pid} is version {theirs}, this is {ours}",
+            f"Detach it with the version that attached it, then try again:  attach {pid} detach",
+        )
+
+
+class AgentFailed(AgentError):
+    """The agent hit an error of its own: a bug of live-attach, or a process without memory or threads."""
+
+    slug = "agent-failed"
+
+    def __init__(self, pid: int, text: str) -> None:
+        super().__init__(
+            f"the agent in process {pid} failed: {text}",
+            "The process goes on. If it has memory and threads left, please report this with the text above.",
+        )
+
+
+class NotAttached(AttachError):
+    """There is no agent in the process, and the command does not bring one."""
+
+    slug = "not-attached"
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"process {pid} is not attached", f"Measure it with:  attach {pid} start-coverage")
+
+
+class CoverageError(AttachError):
+    """Measuring cannot be started, stopped or read."""
+
+
+class CoverageRunning(CoverageError):
+    """Coverage was started before and is still measuring; nothing was changed."""
+
+    slug = "coverage-running"
+    exit_code = EXIT_BUSY
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(
+            f"coverage is already running in process {pid}; nothing was changed",
+            f"See what ran with:  attach {pid} snapshot\nTo measure something else, first:  attach {pid} stop-coverage",
+        )
+
+
+class CoverageNotStarted(CoverageError):
+    """There is nothing to report or to stop: coverage was not started in the process."""
+
+    slug = "coverage-not-started"
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(
+            f"coverage was not started in process {pid}", f"Start it with:  attach {pid} start-coverage"
+        )
+
+
+class CoverageRefused(CoverageError):
+    """The process cannot be measured as it is: another tool holds what measuring needs."""
+
+    slug = "coverage-refused"
+    exit_code = EXIT_BUSY
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(f"process {pid} cannot be measured: {reason}", "The process is as it was before.")
