@@ -11,7 +11,14 @@ from attach_agent import wire
 #: What every operation needs, and what is sent when it is asked for.
 PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
-    "coverage": ("coverage", "coverage.control", "coverage.scope", "coverage.monitoring", "coverage.ctracer"),
+    "coverage": (
+        "coverage",
+        "coverage.control",
+        "coverage.frames",
+        "coverage.monitoring",
+        "coverage.recording",
+        "coverage.scope",
+    ),
 }
 
 _HOME = Path(wire.__file__).parent
