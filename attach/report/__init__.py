@@ -38,11 +38,11 @@ __all__ = [
 def write(
     measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options | None = None
 ) -> ReportResult:
-    """Write the reports `wanted` of what was `measured`; text, and whatever has the path ``-``, goes to
-    `out`.
+    """Write the reports `wanted` of what was `measured`.
 
-    All are rendered before the first is put in its place, so that a failure or an interruption leaves earlier
-    reports as they were. Nothing but `out` and the places is written to, nothing is printed.
+    Text, and whatever has the path ``-``, goes to `out`. All are rendered before the first is put in its
+    place, so that a failure or an interruption leaves earlier reports as they were. Nothing but `out` and the
+    places is written to, nothing is printed.
 
     Raises:
         NothingMeasured: no line ran.

@@ -45,7 +45,6 @@ def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options:
         warnings.simplefilter("always", CoverageWarning)
         stack.enter_context(_config_errors())
         report = _Report(measured, check(measured), options, wanted)
-        stack.callback(report.close)
         outputs = [stack.enter_context(report.output(want, out)) for want in wanted]
         totals = [report.render(want, output) for want, output in zip(wanted, outputs, strict=True)]
         total = next((total for total in totals if total is not None), None)
@@ -102,6 +101,7 @@ class _Report:
         aliases = self._aliases()
         self._settle_names()
         sources = read_sources(measured, checked.lines)
+        self._coverage.get_data()  # fixes the working directory that names are relative to
         self._unreported = list(checked.unreported)
         self._lines: dict[str, bytes] = {}
         for path, numbits in checked.lines.items():
@@ -135,7 +135,7 @@ class _Report:
         for path, source in sources.items():
             name = aliases.map(path)
             local = source if name == path else read_local(name)
-            name = printable(name)
+            name = printable(relative_filename(name) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:
@@ -201,7 +201,6 @@ class _Report:
             lines = {relative_filename(path): numbits for path, numbits in lines.items()}
         fill(data, lines, self._measured.context)
         data.write()
-        data.close(force=True)
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
         """The total, and the limit of ``fail_under`` if the total is below it."""
@@ -235,17 +234,13 @@ class _Report:
     def _reasons(self) -> tuple[tuple[str, str], ...]:
         return tuple((file.path, file.reason) for file in self.unreported())
 
-    def close(self) -> None:
-        """Let go of coverage's database."""
-        self._coverage.get_data().close(force=True)
-
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
         ours, theirs = sys.version_info[:2], self._measured.python[:2]
         if not self._analyzed or ours == theirs:
             return ()
         return (
-            f"the process runs Python {theirs[0]}.{theirs[1]}, this report was made with {ours[0]}.{ours[1]}: "
+            f"the process runs Python {theirs[0]}.{theirs[1]}, this report is made with {ours[0]}.{ours[1]}: "
             "where the two count statements differently (decorators, statements over several lines, constant "
             "conditions), a line may be shown as missing that cannot run by itself",
         )

@@ -1,5 +1,4 @@
-"""Reading the sources that a target ran: from its view of the file system, and with no more rights than it
-has.
+"""Reading the sources that a target ran: as it sees them, and with no more rights than it has.
 
 A target names its files itself, and a report shows their text. So a hostile one could name a file that only
 the operator may read, or put a symbolic link in its way. Therefore a path is walked one component at a time
