@@ -205,7 +205,8 @@ class Coverage:
             cwd=str(status.get("cwd", "")),
             left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
             pid=process.pid,
-            started_at=process.started_at(),
+            taken_at=time.time(),
+            started=process.started_at(),
         )
 
     def _call(self, name: str, *args: Any) -> Any:
