@@ -150,9 +150,7 @@ class CoverageNotStarted(CoverageError):
     slug = "coverage-not-started"
 
     def __init__(self, pid: int) -> None:
-        super().__init__(
-            f"coverage was not started in process {pid}", f"Start it with:  attach {pid} start-coverage"
-        )
+        super().__init__(f"coverage was not started in process {pid}", f"Start it with:  attach {pid} start-coverage")
 
 
 class CoverageRefused(CoverageError):
@@ -163,6 +161,8 @@ class CoverageRefused(CoverageError):
 
     def __init__(self, pid: int, reason: str) -> None:
         super().__init__(f"process {pid} cannot be measured: {reason}", "The process is as it was before.")
+
+
 class ReportError(AttachError):
     """What was measured could not be turned into a report; the measurement itself goes on."""
 
@@ -233,9 +233,7 @@ class ReportConfigNotUsable(ReportError):
     exit_code = EXIT_USAGE
 
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"the coverage configuration is not usable: {reason}", "Correct it, or leave --rcfile out."
-        )
+        super().__init__(f"the coverage configuration is not usable: {reason}", "Correct it, or leave --rcfile out.")
 
 
 class OutputNotWritable(ReportError):

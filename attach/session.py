@@ -103,9 +103,7 @@ class Session:
             raise NotAttached(pid) from None
 
     @staticmethod
-    def _inject(
-        process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]
-    ) -> str:
+    def _inject(process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]) -> str:
         source = payload.bootstrap(wire.MEMFD_PREFIX + secrets.token_hex(8), process.start_time)
         injection = inject(
             process,
@@ -119,9 +117,7 @@ class Session:
         return injection.method
 
     @classmethod
-    def _connect(
-        cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str
-    ) -> Session:
+    def _connect(cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str) -> Session:
         timeout = max(1.0, deadline - time.monotonic())
         connection = AgentConnection(meeting.connect(), meeting.process.pid, timeout=timeout)
         return cls(meeting.process, connection, injected=injected, method=method)
@@ -161,7 +157,7 @@ class Coverage:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = _quiet) -> dict[str, Any]:  # noqa: B008
+    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = _quiet) -> dict[str, Any]:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the

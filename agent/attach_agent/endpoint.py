@@ -50,7 +50,11 @@ def dump(value: Any, out: Callable[[bytes], Any]) -> None:
             out(U1.pack(value + 0x50))
         else:
             digits = str(value).encode()
-            out(b"\x16" + U1.pack(len(digits)) + digits if len(digits) < 256 else b"\x17" + U4.pack(len(digits)) + digits)
+            out(
+                b"\x16" + U1.pack(len(digits)) + digits
+                if len(digits) < 256
+                else b"\x17" + U4.pack(len(digits)) + digits
+            )
     elif kind is float:
         out(b"\x18" + F8.pack(value))
     elif kind is bytes:

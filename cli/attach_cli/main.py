@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         click.echo("attach: interrupted; the process goes on", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our stdout left: no more to say, not even at exit
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return EXIT_BROKEN_PIPE
     return code if isinstance(code, int) else 0
 

@@ -28,8 +28,9 @@ ROOT = HERE.parent.parent
 for source_root in (ROOT, ROOT / "agent", ROOT / "cli"):
     sys.path.insert(0, str(source_root))
 
-from attach import Session, attach  # noqa: E402
 from tests.support.interpreters import interpreters  # noqa: E402
+
+from attach import Session, attach  # noqa: E402
 
 TARGETS = HERE.parent / "targets"
 REPEAT = 7
@@ -68,10 +69,16 @@ def whole_command(python: str) -> tuple[list[float], list[float]]:
         line.write_text("injected = True\n")
         for _ in range(REPEAT):
             with target(python, "ticking.py") as process:
-                ours.append(milliseconds(lambda: command(process.pid, "start-coverage")))  # noqa: B023
+                ours.append(milliseconds(lambda: command(process.pid, "start-coverage")))
             if shutil.which("gdb") and importlib.util.find_spec("pyrasite"):
                 with target(python, "ticking.py") as process:
-                    pyrasite = [sys.executable, "-c", "from pyrasite.main import main; main()", str(process.pid), str(line)]
+                    pyrasite = [
+                        sys.executable,
+                        "-c",
+                        "from pyrasite.main import main; main()",
+                        str(process.pid),
+                        str(line),
+                    ]
                     theirs.append(
                         milliseconds(lambda: subprocess.run(pyrasite, capture_output=True, check=False))  # noqa: B023
                     )
@@ -107,9 +114,9 @@ def stalls(python: str) -> dict[str, list[float]]:
             assert process.stdout is not None
 
             def ask(question: str) -> str:
-                process.stdin.write(question + "\n")  # noqa: B023
-                process.stdin.flush()  # noqa: B023
-                return process.stdout.readline()  # noqa: B023
+                process.stdin.write(question + "\n")
+                process.stdin.flush()
+                return process.stdout.readline()
 
             def gap_during(step: Callable[[], object]) -> float:
                 ask("reset")

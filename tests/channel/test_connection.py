@@ -113,7 +113,15 @@ def hello_of(text):
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"HTTP/1.1 400 Bad Request\n", HELLO[:20], b"x" * 10_000, HELLO.replace(b"99", b"ninety"), b"\xff\xfe\n", b"\n"],
+    [
+        b"",
+        b"HTTP/1.1 400 Bad Request\n",
+        HELLO[:20],
+        b"x" * 10_000,
+        HELLO.replace(b"99", b"ninety"),
+        b"\xff\xfe\n",
+        b"\n",
+    ],
 )
 def test_no_agent_of_ours(connect, text):
     """Whatever answers instead of an agent is a plain error."""
@@ -124,7 +132,9 @@ def test_no_agent_of_ours(connect, text):
 def test_other_protocol(connect):
     """An agent of another protocol is named with both versions and left alone."""
     with pytest.raises(AgentMismatch, match="0.0.7"):
-        connect(hello_of(HELLO.replace(f"live-attach {wire.PROTOCOL} {wire.__version__}".encode(), b"live-attach 99 0.0.7")))
+        connect(
+            hello_of(HELLO.replace(f"live-attach {wire.PROTOCOL} {wire.__version__}".encode(), b"live-attach 99 0.0.7"))
+        )
 
 
 def test_silence(connect):
@@ -161,7 +171,9 @@ def test_exceptions_are_data(connect):
 
 def test_senseless_exceptions(connect):
     """An exception without the expected form is an agent's failure, not a crash of ours."""
-    _, connection = connect(lambda peer: introduce(peer, lambda peer, seq: peer.send(consts.MSG_EXCEPTION, seq, (1, 2))))
+    _, connection = connect(
+        lambda peer: introduce(peer, lambda peer, seq: peer.send(consts.MSG_EXCEPTION, seq, (1, 2)))
+    )
     with pytest.raises(AgentFailed, match="no sense"):
         connection.call("status")
     connection.close()

@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 import click
@@ -53,7 +52,10 @@ def command(ctx: click.Context, folder: str) -> None:
             _get(port, path)
         console.say(f"It has served requests already. Now:  attach {pid} start-coverage")
         with attach.attach(
-            pid, method=ctx.meta.get("attach.method", "auto"), timeout=ctx.meta.get("attach.timeout", 10.0), log=console.log
+            pid,
+            method=ctx.meta.get("attach.method", "auto"),
+            timeout=ctx.meta.get("attach.timeout", 10.0),
+            log=console.log,
         ) as session:
             session.coverage.start()
             rows: list[tuple[str, tuple[int, int]]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import click
 
@@ -49,9 +50,9 @@ def command(
     Nothing is stopped, nothing is forgotten; the reports are made here, by coverage.py, not in the process.
     A file name of - means stdout.
     """
-    from attach.report import Options, Wanted, write
+    from attach.report import Format, Options, Wanted, write
 
-    wanted = [Wanted(name, path) for name, path in formats.items() if path is not None]
+    wanted = [Wanted(cast(Format, name), path) for name, path in formats.items() if path is not None]
     if text or not wanted:
         wanted.append(Wanted("text", "-"))
     pid = sessions.pid()

@@ -23,7 +23,9 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     """
     with sessions.attach() as session:
         try:
-            status = session.coverage.start(Scope(_split(source), _split(include), _split(omit), pylib), log=console.log)
+            status = session.coverage.start(
+                Scope(_split(source), _split(include), _split(omit), pylib), log=console.log
+            )
         except BaseException:
             if session.injected:  # nothing was started: leave nothing
                 session.detach()
