@@ -89,7 +89,8 @@ class AgentUnreachable(AgentError):
     def __init__(self, pid: int, reason: str) -> None:
         super().__init__(
             f"the agent in process {pid} cannot be reached: {reason}",
-            f"See whether the process still runs with:  attach ps\nThen try again, with more time:  attach --timeout 60 {pid} ...",
+            "See whether the process still runs with:  attach ps\n"
+            f"Then try again, with more time:  attach --timeout 60 {pid} ...",
         )
 
 

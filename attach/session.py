@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -15,6 +16,7 @@ from attach.channel.connection import AgentConnection, RemoteError
 from attach.errors import (
     AgentFailed,
     AgentUnreachable,
+    AttachError,
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
@@ -79,16 +81,25 @@ class Session:
         for _ in range(3):
             meeting = rendezvous.find(process)
             how = "present"
-            if meeting is None:
-                how = cls._inject(process, method, deadline, force, log)
-                meeting = rendezvous.find(process)
-            if meeting is None:
-                continue
             try:
-                return cls._connect(meeting, deadline, injected=how != "present", method=how)
+                if meeting is None:
+                    how = cls._inject(process, method, deadline, force, log)
+                    meeting = rendezvous.find(process)
+                if meeting is not None:
+                    return cls._connect(meeting, deadline, injected=how != "present", method=how)
             except OSError as error:  # it detached itself in this moment
                 log(f"the agent went away: {error}")
+            except BaseException:
+                if meeting is None or how != "present":
+                    cls._withdraw(process)
+                raise
         raise AgentUnreachable(pid, "it came and went")
+
+    @classmethod
+    def _withdraw(cls, process: Process) -> None:
+        """Take back an agent that we brought and could not use. If that fails too, it leaves by itself in a minute."""
+        with contextlib.suppress(AttachError, OSError):
+            cls.join(process.pid, timeout=1.0).detach()
 
     @classmethod
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
@@ -114,7 +125,7 @@ class Session:
             force=force,
             log=log,
         )
-        return injection.method
+        return str(injection.method)
 
     @classmethod
     def _connect(cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str) -> Session:

@@ -1,7 +1,7 @@
 """An RPyC 6 endpoint made of C modules only: it serves named methods with plain values, and nothing else.
 
 Importing rpyc itself would cost the target some hundred modules and stalls of up to 36 ms. Its wire is small (rpyc
-6.0: core/channel.py, core/brine.py, core/protocol.py): a frame is ``!LB`` (length, compressed?), the data and a newline;
+6.0: core/channel.py, core/brine.py, core/protocol.py): a frame is ``!LB`` (length, compressed?), data and a newline;
 data is one byte for the kind of message and the brine of ``(seq, arguments)``. What is not written here (setting
 attributes, references to objects, callbacks, pickle) does not exist, so nothing has to be forbidden.
 """

@@ -142,7 +142,7 @@ def cli() -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (docs/reference/exit-codes.md). Never a traceback for an AttachError."""
+    """Run the command line; returns the exit code (docs/reference/exit-codes.md). No error has a traceback."""
     try:
         code = cli.main(argv, prog_name="attach", standalone_mode=False)
     except click.exceptions.Exit as done:
