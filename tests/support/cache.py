@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_directory() -> Path:
-    """$XDG_CACHE_HOME/live-attach, or ~/.cache/live-attach (XDG Base Directory: a relative value is ignored)."""
+    """$XDG_CACHE_HOME/live-attach, or ~/.cache/live-attach (XDG: a relative value is ignored)."""
     configured = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(configured) if os.path.isabs(configured) else Path.home() / ".cache"
     return base / "live-attach"
@@ -16,7 +16,7 @@ def cache_directory() -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file lock `path`, waiting for it; it ends with the process that holds it, however that ends."""
+    """Hold the file lock `path`, waiting for it; it ends with the process at the latest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -2,11 +2,11 @@
 
     python -m tests.support.fetch_interpreters [3.14 3.15]
 
-Each version becomes a folder of its own below the cache directory, `interpreters/3.14/usr/bin/python3.14`, with its own
-C library and its own OpenSSL, SQLite, readline. The packages come from the suite `sid` of the archive that the machine's
-own apt uses; apt resolves and verifies them against lists and a package state of this program's own, so the machine's
-packages, lists and caches stay as they are. A version that is already there and runs is left alone. What a failed run
-has downloaded is used by the next one.
+Each version becomes a folder of its own below the cache directory, `interpreters/3.14/usr/bin/python3.14`,
+with its own C library and its own OpenSSL, SQLite, readline. The packages come from the suite `sid` of the
+archive that the machine's own apt uses; apt resolves and verifies them against lists and a package state of
+this program's own, so the machine's packages, lists and caches stay as they are. A version that is already
+there and runs is left alone. What a failed run has downloaded is used by the next one.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ SUITE = "sid"
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SYSTEM_WHEELS = "/usr/share/python-wheels/"  # where Debian's ensurepip looks for pip, compiled in
+ONE_LINE_ENTRY = r"^deb[ \t]+(?:\[(.*?)\][ \t]+)?(\S+)[ \t]+(\S+)"
 
 USES_ITS_LIBRARIES = """
 import ctypes, readline, sqlite3, ssl, sys, venv
@@ -118,7 +119,7 @@ class Apt:
         self._run("update", "-o", "APT::Update::Error-Mode=any")
 
     def download(self, packages: Sequence[str]) -> list[Path]:
-        """The files of `packages` and of all that they depend on; what is already there is verified, not fetched."""
+        """The files of `packages` and of all they depend on; what is there already is only verified."""
         self._run("install", "--yes", "--download-only", *packages)
         plan = self._run("install", "--simulate", *packages)
         chosen = re.findall(r"^Inst (\S+) \((\S+)", plan, re.MULTILINE)
@@ -194,7 +195,7 @@ def check(python: Path, version: str) -> None:
 
 
 def fetch(version: str, apt: Apt, root: Path) -> None:
-    """Make `root/version`: built beside its place, moved there when complete, removed again if it does not work."""
+    """Make `root/version`: built beside its place, moved there when complete, removed if it does not work."""
     home, unfinished = root / version, root / f".{version}.unfinished"
     packages = apt.download([f"python{version}", f"python{version}-venv", f"libpython{version}"])
     for leftover in (unfinished, home):
@@ -230,7 +231,7 @@ def fetch_all(versions: Sequence[str], root: Path) -> None:
 
 
 def main() -> int:
-    """Fetch the versions named on the command line, or all; 1 and one line on stderr if that cannot be done."""
+    """Fetch the versions named on the command line, or all; 1 and one line on stderr if it cannot be done."""
     try:
         fetch_all(sys.argv[1:] or VERSIONS, cache_directory() / "interpreters")
     except FetchError as error:
