@@ -7,6 +7,7 @@ anything is rendered, by beginning to write there.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _STAGING = ".attach-report-"
 #: Somebody else's file in a sticky folder, a mount point: can be written, not replaced.
 _NOT_REPLACEABLE = (errno.EPERM, errno.EACCES, errno.EBUSY, errno.EXDEV)
+#: A descriptor that is free in most programs.
+_HANDLE = 200
 
 
 class Output:
@@ -151,6 +154,7 @@ class FolderOutput(Output):
         super().__init__(path)
         self._entry = entry
         self._state = state
+        self._handle: int | None = None
 
     def _prepare(self) -> None:
         path = os.path.abspath(self.path)
@@ -162,6 +166,28 @@ class FolderOutput(Output):
         if self._state and os.path.isfile(os.path.join(path, self._state)):
             # coverage renders only what changed since, the other pages are in place already
             shutil.copyfile(os.path.join(path, self._state), os.path.join(self.staged, self._state))
+        self._give_constant_name()
+
+    def _give_constant_name(self) -> None:
+        """Reach the staged folder by a name that is the same each time, as far as possible.
+
+        coverage takes its pages for outdated when a setting changed, and the folder is one (html.py,
+        check_global_data).
+        """
+        folder = os.open(self.staged, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._handle = fcntl.fcntl(folder, fcntl.F_DUPFD_CLOEXEC, _HANDLE)
+        except OSError:
+            return  # RLIMIT_NOFILE is that low: every page is rendered again
+        finally:
+            os.close(folder)
+        self.staged = f"/proc/self/fd/{self._handle}"
+
+    def _clean_up(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        super()._clean_up()
 
     def _place(self) -> None:
         last = (self._entry, self._state)
