@@ -22,7 +22,7 @@ from attach.errors import (
     CoverageRunning,
     NotAttached,
 )
-from attach.inject import inject
+from attach.inject import check_rights, check_running, inject
 from attach.process import Process
 from attach_agent import wire
 
@@ -79,7 +79,7 @@ class Session:
         process = Process(pid)
         deadline = time.monotonic() + timeout
         for _ in range(3):
-            meeting = rendezvous.find(process)
+            meeting = cls._find(process)
             how = "present"
             try:
                 if meeting is None:
@@ -105,13 +105,23 @@ class Session:
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
         """Connect to the agent that is in the process; NotAttached if there is none. Injects nothing."""
         process = Process(pid)
-        meeting = rendezvous.find(process)
+        meeting = cls._find(process)
         if meeting is None:
             raise NotAttached(pid)
         try:
             return cls._connect(meeting, time.monotonic() + timeout, injected=False, method="present")
         except OSError:
             raise NotAttached(pid) from None
+
+    @staticmethod
+    def _find(process: Process) -> rendezvous.Rendezvous | None:
+        """The rendezvous of a process that can answer; else the error that says why it cannot."""
+        check_running(process)
+        try:
+            return rendezvous.find(process)
+        except PermissionError:
+            check_rights(process)
+            raise
 
     @staticmethod
     def _inject(process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]) -> str:
@@ -125,7 +135,9 @@ class Session:
             force=force,
             log=log,
         )
-        return str(injection.method)
+        for leftover in injection.leftovers:
+            log(f"left behind: {leftover}")
+        return injection.method
 
     @classmethod
     def _connect(cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str) -> Session:
@@ -141,10 +153,9 @@ class Session:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
         tids = self.connection.call("detach")
         self.close()
-        ours = {tid for tid in map(self.process.translate_tid, tids) if tid}
         deadline = time.monotonic() + 5
         while self.process.alive() and (
-            ours.intersection(self.process.tids()) or rendezvous.find(self.process) is not None
+            not self.process.tids_by_inner_id().keys().isdisjoint(tids) or rendezvous.find(self.process) is not None
         ):
             if time.monotonic() > deadline:
                 raise AgentFailed(self.process.pid, "it stopped measuring, but its threads do not end")
@@ -208,7 +219,7 @@ class Coverage:
         return Measured(
             lines=lines,
             python=self.session.connection.hello.python,
-            root=process.root if process.other_root() else "/",
+            root=process.root if process.sees_other_files() else "/",
             cwd=str(status.get("cwd", "")),
             left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
             pid=process.pid,
