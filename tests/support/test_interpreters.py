@@ -39,7 +39,7 @@ def test_the_interpreter_is_of_its_version(interpreter: Interpreter) -> None:
 
 
 def test_what_is_no_cpython_release_is_refused(tmp_path: Path) -> None:
-    """Other implementations, debug and free-threaded builds, broken and missing programs are no interpreters."""
+    """Other implementations, debug and free-threaded builds and broken programs are no interpreters."""
     for identity in ("pypy 3.9 - 3.9.1", "cpython 3.13 t 3.13.0", "cpython 3.13 d 3.13.0", ""):
         assert identify(write_program(tmp_path / "python", f"echo '{identity} /bin/x'")) is None
     assert identify(write_program(tmp_path / "python", "exit 1")) is None
