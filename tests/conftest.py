@@ -1,10 +1,11 @@
 """Fixtures: interpreters, and real programs that run on them.
 
-A test that takes `interpreter` runs once on every CPython of tests/support/interpreters.py; the marks `on_interpreters`,
-`from_version` and `before_version` of that module narrow it. Each server fixture starts its program anew for the test.
+A test that takes `interpreter` runs once on every CPython of tests/support/interpreters.py; the marks
+`on_interpreters`, `from_version` and `before_version` of that module narrow it. Each server fixture starts
+its program anew for the test.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,18 @@ import pytest
 from tests.support import servers
 from tests.support.environments import server_environment
 from tests.support.interpreters import MINORS, Interpreter, require_interpreter
-from tests.support.processes import Target
+from tests.support.processes import Target, living
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show, below a failed test, the output of the programs that it runs."""
+    report = yield
+    if report.failed and call.when == "call":
+        report.sections += [(f"target {target.pid}", target.report()) for target in living]
+    return report
 
 
 @pytest.fixture(scope="session", params=MINORS)

@@ -22,13 +22,14 @@ class EnvironmentFailed(Exception):
 
 
 def server_environment(interpreter: Interpreter) -> Path:
-    """The python of an environment in which Flask, gunicorn and uvicorn are installed; made when it is missing."""
+    """The python of an environment that has Flask, gunicorn and uvicorn; made when it is missing."""
     requirements = REQUIREMENTS.read_bytes()
     made_of = requirements + f"{interpreter.release} {interpreter.path}".encode()
     root = cache_directory() / "environments"
     folder = root / f"{interpreter.minor}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     python = folder / "bin" / "python"
-    complete = folder / "complete"  # written last; an environment cannot be moved, its scripts hold its path
+    # written last: an environment cannot be built elsewhere and moved, since its scripts hold its path
+    complete = folder / "complete"
     with locked(root / f".{folder.name}.lock"):
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)

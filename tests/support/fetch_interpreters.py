@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.cache import cache_directory, locked
+from tests.support.interpreters import find_interpreter
 
 VERSIONS = ("3.14", "3.15")
 SUITE = "sid"
@@ -231,9 +232,10 @@ def fetch_all(versions: Sequence[str], root: Path) -> None:
 
 
 def main() -> int:
-    """Fetch the versions named on the command line, or all; 1 and one line on stderr if it cannot be done."""
+    """Fetch the versions named, or all that the machine lacks; 1 and one line on stderr if that fails."""
+    versions = sys.argv[1:] or [version for version in VERSIONS if find_interpreter(version) is None]
     try:
-        fetch_all(sys.argv[1:] or VERSIONS, cache_directory() / "interpreters")
+        fetch_all(versions, cache_directory() / "interpreters")
     except FetchError as error:
         print(f"fetch_interpreters: {error}", file=sys.stderr)
         return 1

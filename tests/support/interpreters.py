@@ -1,7 +1,7 @@
 """The CPython versions of this machine that tests attach to: one real interpreter per minor version.
 
-`$LIVE_ATTACH_PYTHONS`, executables separated by colons, replaces the search. Otherwise each minor version comes from
-the first of: pyenv, `PATH`, the ones that `make interpreters` has fetched.
+`$LIVE_ATTACH_PYTHONS`, executables separated by colons, replaces the search. Otherwise each minor version
+comes from the first of: pyenv, `PATH`, the ones that `make interpreters` has fetched.
 """
 
 import functools
@@ -18,7 +18,7 @@ from tests.support.cache import cache_directory
 
 MINORS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
-# One line: implementation, minor version, ABI flags ("d" debug, "t" free-threaded), full version, the executable.
+# One line: implementation, minor version, ABI flags ("d" debug, "t" free-threaded), full version, executable.
 # `_base_executable` sees through virtual environments, and running it through pyenv's shims.
 IDENTITY = """
 import os, platform, sys
@@ -85,7 +85,7 @@ def _candidates(minor: str) -> Iterator[Path]:
 
 
 def _pyenv(minor: str) -> Iterator[Path]:
-    """pyenv's builds of `minor`, the newest first. Versions that are no plain number (3.13t, pypy) do not count."""
+    """pyenv's builds of `minor`, the newest first. What is no plain number (3.13t, pypy) does not count."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     patches = [folder.name.split(".")[2] for folder in (root / "versions").glob(f"{minor}.*")]
     for patch in sorted((int(patch) for patch in patches if patch.isdigit()), reverse=True):

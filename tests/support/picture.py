@@ -12,8 +12,6 @@ from pathlib import Path
 
 from tests.support.processes import NotReady, wait_until
 
-# Signals 32 and 33 (SIGCANCEL, SIGSETXID) are glibc's: it catches them from the first thread of a process on.
-GLIBC_SIGNALS = 3 << 31
 SETTLING = 0.1  # seconds between two pictures that must be equal
 
 
@@ -52,7 +50,7 @@ def picture(pid: int) -> Picture:
         descriptors=_descriptors(process),
         mapped_files=files,
         executable_memory=executable,
-        signals=Counter(f"{name} {int(status[name], 16) & ~GLIBC_SIGNALS:016x}" for name in ("SigIgn", "SigCgt")),
+        signals=Counter(f"{name} {_own_signals(status[name])}" for name in ("SigIgn", "SigCgt")),
         tracer=Counter([f"TracerPid {status['TracerPid']}"]),
         children=children,
     )
@@ -62,12 +60,13 @@ def settled_picture(pid: int, timeout: float = 10) -> Picture:
     """The picture of a process that is at rest: the same twice in a row."""
     last = picture(pid)
 
-    def again() -> Picture | None:
+    def same_again() -> bool:
         nonlocal last
         before, last = last, picture(pid)
-        return last if last == before else None
+        return last == before
 
-    return wait_until(again, f"process {pid} to settle", timeout, poll=SETTLING)
+    wait_until(same_again, f"process {pid} to settle", timeout, poll=SETTLING)
+    return last
 
 
 def differences(before: Picture, after: Picture, ignoring: Collection[str] = ()) -> list[str]:
@@ -86,7 +85,7 @@ def differences(before: Picture, after: Picture, ignoring: Collection[str] = ())
 
 
 def assert_untouched(before: Picture, pid: int, ignoring: Collection[str] = (), timeout: float = 10) -> None:
-    """The process comes to look as `before` within `timeout` seconds; if not, the message names the differences."""
+    """The process comes to look as `before` within `timeout` seconds; if not, the differences are named."""
     remaining: list[str] = []
 
     def same() -> bool:
@@ -101,6 +100,11 @@ def assert_untouched(before: Picture, pid: int, ignoring: Collection[str] = (), 
 
 def _status(folder: Path) -> dict[str, str]:
     return dict(re.findall(r"^(\w+):\t(.*)$", (folder / "status").read_text(), re.MULTILINE))
+
+
+def _own_signals(mask: str) -> str:
+    """Without 32 and 33, which glibc catches from the first pthread_create on, for good (nptl(7))."""
+    return f"{int(mask, 16) & ~(0b11 << 31):016x}"
 
 
 def _entries(folder: Path) -> list[Path]:

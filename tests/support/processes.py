@@ -19,12 +19,16 @@ GRACE = 3.0  # seconds that a program gets to end on SIGTERM
 
 T = TypeVar("T")
 
+living: "list[Target]" = []  # what runs now: a failed test shows their output (tests/conftest.py)
+
 
 class NotReady(AssertionError):
     """What was waited for did not happen, or the program ended before."""
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout: float = DEADLINE, poll: float = POLL) -> T:
+def wait_until(
+    condition: Callable[[], T | None], what: str, timeout: float = DEADLINE, poll: float = POLL
+) -> T:
     """The first true value that `condition`, asked every `poll` seconds, gives; NotReady after `timeout`."""
     end = time.monotonic() + timeout
     while True:
@@ -81,13 +85,11 @@ class Target:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def wait_for(self, pattern: str, timeout: float = DEADLINE) -> re.Match[str]:
-        """The first match of `pattern` (MULTILINE) in its output, standard output first; it must still run."""
+        """The first match of `pattern` (MULTILINE) in its output; NotReady if it ends without."""
 
         def search() -> re.Match[str] | None:
             running = self.is_running()  # asked first, so that last words are not missed
-            found = re.search(pattern, self.stdout, re.MULTILINE) or re.search(
-                pattern, self.stderr, re.MULTILINE
-            )
+            found = re.search(pattern, f"{self.stdout}\n{self.stderr}", re.MULTILINE)
             if not found and not running:
                 raise NotReady(f"the program ended before it wrote {pattern!r}")
             return found
@@ -100,7 +102,7 @@ class Target:
         return self._reap()
 
     def children(self) -> list[int]:
-        """PIDs of its living children, e.g. of a web server's workers, in the order in which they were made."""
+        """PIDs of its living children, such as a web server's workers, in ascending order."""
         tasks = Path(f"/proc/{self.pid}/task")
         found: list[int] = []
         for task in tasks.iterdir():
@@ -143,8 +145,8 @@ def running(
 ) -> Iterator[Target]:
     """Run `command` for as long as the block lasts, from when it has written the pattern `ready`.
 
-    A group named `port` in `ready` becomes `Target.port`. `env` is added to the environment. An exception out of
-    the block gets the program's output as a note.
+    A group named `port` in `ready` becomes `Target.port`. `env` is added to the environment. An exception
+    out of the block gets the program's output as a note.
     """
     arguments = [str(argument) for argument in command]
     with tempfile.TemporaryDirectory(prefix="live-attach-test-") as name:
@@ -162,6 +164,7 @@ def running(
                 start_new_session=True,
             )
         target = Target(arguments, process, folder)
+        living.append(target)
         try:
             if ready is not None:
                 found = target.wait_for(ready, timeout)
@@ -171,11 +174,12 @@ def running(
             error.add_note(target.report())
             raise
         finally:
+            living.remove(target)
             target.stop()
 
 
 def clean_environment(scratch: Path) -> dict[str, str]:
-    """The environment without what changes how Python starts, unbuffered, with `scratch` for temporary files."""
+    """The environment without what changes how Python starts; unbuffered, temporary files in `scratch`."""
     changing = ("PYTHON", "COVERAGE", "PYTEST")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
     own = {"TMPDIR": str(scratch), "XDG_RUNTIME_DIR": str(scratch)}

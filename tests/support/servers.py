@@ -1,4 +1,4 @@
-"""The real servers of the tests, and the work that makes exactly the marked lines of their applications run."""
+"""The real servers of the tests, and the work that makes exactly the marked lines run."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ def loop(python: Path, env: Mapping[str, str] | None = None) -> Iterator[Target]
 @contextmanager
 def http_server(python: Path, directory: Path = TARGETS) -> Iterator[Target]:
     """`python -m http.server`: a thread per request, main thread in select."""
-    command = [python, "-m", "http.server", "--bind", "127.0.0.1", "0"]
+    command: list[str | Path] = [python, "-m", "http.server", "--bind", "127.0.0.1", "0"]
     with running(command, ready=r"^Serving HTTP on \S+ port (?P<port>\d+)", cwd=directory) as target:
         yield target
 
@@ -38,7 +38,8 @@ def gunicorn(
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Target]:
     """gunicorn with `workers` threaded workers; `children()` are those, with the application loaded."""
-    command = [python, "-m", "gunicorn", "--config", TARGETS / "gunicorn_conf.py", "--chdir", TARGETS]
+    command: list[str | Path] = [python, "-m", "gunicorn"]
+    command += ["--config", TARGETS / "gunicorn_conf.py", "--chdir", TARGETS]
     command += ["--worker-class", "gthread", "--threads", "2", "--workers", str(workers)]
     command += ["--bind", "127.0.0.1:0", *options, app]
     with running(command, ready=r"Listening at: http://127\.0\.0\.1:(?P<port>\d+)", env=env) as target:
@@ -51,19 +52,8 @@ def uvicorn(
     python: Path, *options: str, app: str = "asgi_app:app", env: Mapping[str, str] | None = None
 ) -> Iterator[Target]:
     """uvicorn in one process, plain asyncio and h11."""
-    command = [
-        python,
-        "-m",
-        "uvicorn",
-        "--loop",
-        "asyncio",
-        "--http",
-        "h11",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-    ]
+    command: list[str | Path] = [python, "-m", "uvicorn", "--loop", "asyncio", "--http", "h11"]
+    command += ["--host", "127.0.0.1", "--port", "0"]
     command += ["--app-dir", TARGETS, *options, app]
     with running(command, ready=r"Uvicorn running on http://127\.0\.0\.1:(?P<port>\d+)", env=env) as target:
         yield target

@@ -1,4 +1,4 @@
-"""A plain ASGI application, for uvicorn: `asgi_app:app`. A task of its own has been ticking since the start-up.
+"""A plain ASGI application, for uvicorn: `asgi_app:app`. A task of its own ticks from the start-up on.
 
 The lines marked `ran` run when tests/support/servers.py drives it; those marked `asked` for /interior alone.
 """

@@ -1,7 +1,7 @@
-"""A program that never ends: `while True` in the main thread and in two worker threads, all begun before the attach.
+"""A program that never ends: `while True` in the main thread and in two worker threads, from the start on.
 
-`ready` is printed once everything runs, then `cycle N` after each cycle, in which each line marked `ran` runs once
-at least. The marks: tests/support/marks.py.
+It prints `ready` once everything runs, then `cycle N` after each cycle, in which each line marked `ran` runs
+at least once. The marks: tests/support/marks.py.
 """
 
 import threading  # before

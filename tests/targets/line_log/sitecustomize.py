@@ -1,6 +1,6 @@
-"""Logs each line that a program executes below $LINE_LOG_ROOT to $LINE_LOG: slow, simple, and true from the start.
+"""Logs each line that a program executes below $LINE_LOG_ROOT to $LINE_LOG, from its start on.
 
-With this folder on PYTHONPATH every Python program loads it. It is what the marks in tests/targets are checked with.
+With this folder on PYTHONPATH every Python program loads it. The marks in tests/targets are checked with it.
 """
 
 import os
