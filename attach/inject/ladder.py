@@ -245,7 +245,8 @@ class _Ladder:
             except MethodUnavailable as error:
                 if self.method == "remote-exec":
                     raise
-                self.log(f"             no {error.message}")
+                self.log(f"             {error.message}")
+                self.method = "ptrace"
                 return False
             self.remote = remote
             what = remote.start()

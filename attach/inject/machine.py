@@ -42,8 +42,8 @@ class Machine(Protocol):
     MMAP: int
     MUNMAP: int
     RETURN_FROM_SIGNAL: int
-    #: The bytes of the C library's return from a signal handler, as a regular expression.
-    way_home_pattern: bytes
+    #: The instructions of the C libraries' return from a signal handler.
+    ways_home: tuple[bytes, ...]
 
     def decode(self, raw: bytes) -> Registers:
         """The registers of NT_PRSTATUS."""

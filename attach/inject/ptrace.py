@@ -149,6 +149,13 @@ class Tracee:
             if not self._event_stop:
                 self._resume(_CONT, self.pass_on(number))
 
+    def run_for(self, seconds: float) -> None:
+        """Lets the thread go on for that long, and stops it anew."""
+        self._resume(_CONT)
+        time.sleep(seconds)
+        self._interrupt()
+        self.registers = self.get_registers()
+
     def _resume(self, request: int, number: int = 0) -> None:
         self._stopped = self._event_stop = False
         _request(request, self.tid, 0, number)

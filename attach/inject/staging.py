@@ -8,7 +8,6 @@ name and mode 0700 that belongs to the target's effective user.
 import contextlib
 import ctypes
 import os
-import secrets
 import struct
 
 from attach.process import Process
@@ -45,7 +44,7 @@ class StagedScript:
 
     def __init__(self, process: Process) -> None:
         self._owner = (process.euid, process.egid)
-        self._name = f".live-attach-{secrets.token_hex(8)}"
+        self._name = f".live-attach-{os.urandom(8).hex()}"
         root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._parent = self._directory = -1
         try:

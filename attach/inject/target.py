@@ -1,6 +1,5 @@
 """Everything an injection needs to know about its target before it stops a thread."""
 
-import re
 import struct
 from functools import cached_property
 
@@ -51,9 +50,10 @@ class Target:
                     code = self.memory.read(start, min(mapping.end, found.address + room) - start)
                 except MemoryFault:
                     continue
-                match = re.search(self.machine.way_home_pattern, code, re.DOTALL)
-                if match:
-                    return start + match.start()
+                for pattern in self.machine.ways_home:
+                    position = code.find(pattern)
+                    if position >= 0:
+                        return start + position
         raise UnsupportedTarget(
             f"the C library of process {self.process.pid} has no return from signal handlers that we know",
             "glibc and musl are known.",
@@ -106,6 +106,7 @@ class StoppedThread(Tracee):
         super().__init__(target.process, target.memory, target.machine, tid)
         #: The wait it was found in, None if it was running or in another system call.
         self.wait: Wait | None = None
+        self._target = target
         try:
             self._keep_the_call(target)
         except BaseException:
@@ -124,6 +125,11 @@ class StoppedThread(Tracee):
             stack = machine.stack(registers)
             if self.wait.endless or not target.python_retries(stack):
                 self.set_registers(machine.begun_anew(registers))
+
+    def run_for(self, seconds: float) -> None:
+        """Lets the thread go on for that long, and stops it anew."""
+        super().run_for(seconds)
+        self._keep_the_call(self._target)
 
     def fail_with_eintr(self) -> bool:
         """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.

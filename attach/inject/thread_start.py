@@ -14,6 +14,7 @@ from attach.inject.target import StoppedThread, Target
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
 _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
 _MAX_ERRNO = 4095
+_SAMPLES, _SAMPLE_SECONDS = 12, 0.00003
 
 #: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
 _DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
@@ -75,7 +76,13 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     with uninterrupted():
         since = time.perf_counter()
         with target.stop(target.process.pid) as stopped:
-            where = _place_for_pending_call(target, stopped)
+            for _ in range(_SAMPLES):
+                where = _place_for_pending_call(target, stopped)
+                if where:
+                    break
+                stopped.run_for(_SAMPLE_SECONDS)
+            else:
+                raise NotNow
             with stopped.borrowed(way_home) as borrowed:
                 _map(target, borrowed, block, code)
                 end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
@@ -85,7 +92,8 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     return Start(block, stopped.tid, where, (time.perf_counter() - since) * 1e3, pending=True)
 
 
-def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str:
+def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | None:
+    """Where the thread is, if it cannot be inside the lock of the pending calls there."""
     if stopped.wait:
         return stopped.wait.name
     address = target.machine.instruction(stopped.registers)
@@ -93,11 +101,13 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str:
     if loop and address in loop:
         return "the evaluation loop"
     mapping = target.runtime.mapping_at(address)
+    if mapping and mapping.path == "[vdso]":
+        return "the clock"
     if mapping and mapping.inode and mapping.path != target.runtime.python.path:
         name = os.path.basename(mapping.path)
         if not any(word in name for word in _DELICATE):
             return name
-    raise NotNow
+    return None
 
 
 def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:

@@ -77,7 +77,8 @@ class X86_64:
     elf_machine = 62
     vector_set = 0x202  # NT_X86_XSTATE
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
-    way_home_pattern = rb"(?:\x48\xc7\xc0|\xb8)\x0f\x00\x00\x00\x0f\x05"  # mov $15,%rax; syscall
+    # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
+    ways_home = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
 
     def decode(self, raw: bytes) -> Registers:
         return dict(zip(_NAMES, _LAYOUT.unpack(raw[: _LAYOUT.size]), strict=True))
