@@ -30,8 +30,9 @@
         ├── GilHeld                   exit 7
         └── BootstrapSilent           exit 7
 
-An error tells what happened (`message`), why and what to do next (`hint`, with the command to type), has a `slug`
-that is its section in docs/reference/errors.md, and the command's exit code (docs/reference/exit-codes.md).
+An error tells what happened (`message`), why and what to do next (`hint`, with the command to type), has a
+`slug` that is its section in docs/reference/errors.md, and the command's exit code
+(docs/reference/exit-codes.md).
 """
 
 from typing import ClassVar
@@ -261,7 +262,9 @@ class MethodUnavailable(UnsupportedTarget):
     slug = "method-unavailable"
 
     def __init__(self, method: str, why: str) -> None:
-        super().__init__(f"the method {method} cannot be used here: {why}", "Let live-attach choose:  --method auto")
+        super().__init__(
+            f"the method {method} cannot be used here: {why}", "Let live-attach choose:  --method auto"
+        )
         self.why = why
 
 
@@ -273,13 +276,13 @@ class AlreadyTraced(TargetError):
 
     def __init__(self, pid: int, tracer: int, name: str) -> None:
         super().__init__(
-            f"process {pid} is already traced by {name} (PID {tracer})" if tracer else f"process {pid} is already traced",
-            "Detach the other tracer first." + (f" To see it:  ps -fp {tracer}" if tracer else ""),
+            f"process {pid} is already traced by {name} (PID {tracer})",
+            f"Detach the other tracer first. To see it:  ps -fp {tracer}",
         )
 
 
 class InjectionError(AttachError):
-    """The process can be attached to, but our code did not get in. Nothing is left in it, unless the text says so."""
+    """The process can be attached to, but our code did not get in. Nothing of it is left there."""
 
     slug = "injection"
 
@@ -292,7 +295,7 @@ class BootstrapFailed(InjectionError):
     def __init__(self, pid: int, text: str) -> None:
         super().__init__(
             f"process {pid} refused the agent: {text or 'it gave no reason'}",
-            "This is the exception raised inside the process; an audit hook or a resource limit is the usual cause.",
+            "This was raised inside the process; an audit hook or a resource limit is the usual cause.",
         )
         self.text = text
 

@@ -1,8 +1,8 @@
 """The one file that PEP 768 needs: a script in the target's file system, for some milliseconds.
 
-Written below /proc/PID/root without following any of the target's symbolic links, which would lead into our own root:
-openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS (Linux 5.6). It lies in a directory of its own with a random
-name and mode 0700 that belongs to the target's effective user.
+Written below /proc/PID/root without following any of the target's symbolic links, which would lead into our
+own root: openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS (Linux 5.6). It lies in a directory of its
+own with a random name and mode 0700 that belongs to the target's effective user.
 """
 
 import contextlib

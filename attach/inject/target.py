@@ -4,11 +4,10 @@ import struct
 from functools import cached_property
 
 from attach.errors import UnsupportedTarget
-from attach.inject.machine import Functions, Machine, Registers, Wait
+from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Registers, Wait
 from attach.inject.memory import Mapping, Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
-from attach.inject.x86_64_code import PYTHON_FUNCTIONS
 from attach.process import Process
 
 #: How much of a mapping is searched for the way home around a function of the C library.
@@ -70,7 +69,9 @@ class Target:
         return StoppedThread(self, tid)
 
     def mapping_of_caller(self, stack: int) -> Mapping | None:
-        """The image from which the C library was called, by the return addresses on a stopped thread's stack."""
+        """The image from which the C library was called, by the return addresses on a stopped thread's
+        stack.
+        """
         library = self.runtime.mapping_at(self.functions.mmap)
         try:
             words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
@@ -83,7 +84,8 @@ class Target:
         return None
 
     def python_retries(self, stack: int) -> bool:
-        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
+        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time
+        (PEP 475).
 
         Extension modules and event loops of other languages are not trusted to.
         """
@@ -97,9 +99,9 @@ class Target:
 class StoppedThread(Tracee):
     """A stopped thread whose interrupted system call will go on as if nothing had happened.
 
-    Most calls are restarted by the kernel, with the remaining time. `epoll_wait` and a few others are not: they fail
-    with EINTR natively. Python's own callers are left to repeat those, because they know how much time remains; for
-    others the call is begun anew, since they may not expect EINTR.
+    Most calls are restarted by the kernel, with the remaining time. `epoll_wait` and a few others are not:
+    they fail with EINTR natively. Python's own callers are left to repeat those, because they know how much
+    time remains; for others the call is begun anew, since they may not expect EINTR.
     """
 
     def __init__(self, target: Target, tid: int) -> None:
@@ -132,7 +134,8 @@ class StoppedThread(Tracee):
         self._keep_the_call(self._target)
 
     def fail_with_eintr(self) -> bool:
-        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.
+        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before
+        it goes on.
 
         False if the thread is in no wait."""
         if self.wait is None:

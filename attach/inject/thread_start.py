@@ -1,12 +1,11 @@
-"""The ptrace rung: a borrowed thread maps our code and starts our thread, or adds a pending call that does."""
+"""The ptrace rung: a borrowed thread maps our code and starts our thread, or adds a pending call for it."""
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from attach.errors import ResourceLimit
-from attach.inject.block import PAGE, Block
+from attach.inject.block import Block
 from attach.inject.machine import Registers
 from attach.inject.ptrace import Borrowed, uninterrupted
 from attach.inject.target import StoppedThread, Target
@@ -16,7 +15,8 @@ _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
 _MAX_ERRNO = 4095
 _SAMPLES, _SAMPLE_SECONDS = 12, 0.00003
 
-#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
+#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any
+#: instruction.
 _DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
 
 
@@ -26,7 +26,9 @@ class NotNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One started injection: its block, the thread that was borrowed, where, and for how long it was stopped."""
+    """One started injection: its block, the thread that was borrowed, where, and for how long it was
+    stopped.
+    """
 
     block: Block
     tid: int
@@ -37,7 +39,9 @@ class Start:
 
 
 def start_from_parked(target: Target, tid: int, block: Block) -> Start:
-    """Has the parked thread `tid` start our thread. Raises `NotNow`, `ResourceLimit`, `ThreadGone`, `CallFaulted`."""
+    """Has the parked thread `tid` start our thread. Raises `NotNow`, `ResourceLimit`, `ThreadGone`,
+    `CallFaulted`.
+    """
     machine = target.machine
     code = machine.parked_entry_page(target.functions) + machine.thread_page(target.functions)
     way_home = target.way_home
@@ -67,8 +71,9 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
 def start_by_pending_call(target: Target, block: Block) -> Start:
     """Adds a pending call in the main thread, where it will run. Raises as `start_from_parked`.
 
-    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must not be made
-    to call it. So the main thread has to be in the evaluation loop itself, or in an image that cannot hold the lock.
+    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must
+    not be made to call it. So the main thread has to be in the evaluation loop itself, or in an image that
+    cannot hold the lock.
     """
     machine = target.machine
     code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
