@@ -6,6 +6,7 @@ Everything here is read afresh on each access, and copes with a process that end
 
 import os
 import pwd
+import time
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -127,6 +128,26 @@ class Process:
         root.
         """
         return self.path("root")
+
+    def sees_other_files(self) -> bool:
+        """Whether a path may mean another file there than here: another mount namespace, or chroot."""
+        if "mnt" in self.foreign_namespaces:
+            return True
+        try:
+            ours, theirs = os.stat("/"), os.stat(self.root + "/")
+        except OSError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino)
+
+    def is_directory(self, path: str) -> bool:
+        """Whether `path`, absolute, is a directory in the target's file system."""
+        return os.path.isdir(self.root + path if self.sees_other_files() else path)
+
+    def started_at(self) -> float:
+        """When it was started, in seconds since the epoch, to about a hundredth."""
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return time.time() - uptime + self.start_time / os.sysconf("SC_CLK_TCK")
 
     def _ids(self, name: str) -> list[int]:
         return [int(field) for field in self.status_field(name).split()]

@@ -46,9 +46,7 @@ def read_maps(process: Process) -> list[Mapping]:
         match = _LINE.match(line)
         if match:
             start, end, permissions, offset, _, inode, path = match.groups()
-            found.append(
-                Mapping(int(start, 16), int(end, 16), permissions, int(offset, 16), int(inode), path)
-            )
+            found.append(Mapping(int(start, 16), int(end, 16), permissions, int(offset, 16), int(inode), path))
     return found
 
 

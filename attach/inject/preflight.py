@@ -36,7 +36,12 @@ def open_target(process: Process, *, force: bool = False) -> Target:
 
     Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp.
     """
-    check_state(process)
+    if process.pid == os.getpid():
+        raise UnsupportedTarget(
+            f"{process.pid} is live-attach itself", "A process cannot trace itself. Run  attach  from outside."
+        )
+    check_running(process)
+    check_untraced(process)
     memory = open_memory(process)
     try:
         machine = check_machine(process)
@@ -49,26 +54,42 @@ def open_target(process: Process, *, force: bool = False) -> Target:
     return Target(process, memory, runtime, machine)
 
 
-def check_state(process: Process) -> None:
-    """Not us, not a zombie, not stopped, not traced by another program."""
-    if not process.alive() and process.state not in "ZX":
-        raise NoSuchProcess(process.pid)
-    if process.pid == os.getpid():
-        raise UnsupportedTarget(
-            f"{process.pid} is live-attach itself",
-            "A process cannot trace itself. Run  attach  from outside.",
-        )
+def check_running(process: Process) -> None:
+    """It is neither a zombie nor stopped: an agent in it could answer."""
     state = process.state
     if state in "ZX":
         raise ZombieProcess(process.pid, process.ppid)
+    if not process.alive():
+        raise NoSuchProcess(process.pid)
+    if state == "T":
+        raise StoppedProcess(process.pid)
+
+
+def check_rights(process: Process) -> None:
+    """We may trace it."""
+    open_memory(process).close()
+
+
+def python_version(process: Process) -> str:
+    """The version of the CPython it runs, as "3.11.7"; "3.9" where only that can be told from outside.
+
+    Raises a `TargetError` if it runs none, or if we may not look.
+    """
+    memory = open_memory(process)
+    try:
+        return str(Runtime(process, memory).version)
+    finally:
+        memory.close()
+
+
+def check_untraced(process: Process) -> None:
+    """No other program traces it."""
     for tid in process.tids():
         with contextlib.suppress(NoSuchProcess):
             tracer = int(process.status_field("TracerPid", tid) or 0)
             if tracer:
                 raise AlreadyTraced(process.pid, tracer, _name(tracer))
         break  # the others are asked when one of them is stopped
-    if state == "T":
-        raise StoppedProcess(process.pid)
 
 
 def _name(pid: int) -> str:

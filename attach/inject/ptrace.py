@@ -31,9 +31,7 @@ _WALL = 0x40000000
 _NT_PRSTATUS = 1
 
 #: Raised by the processor; blocking one of these makes the kernel reset its handler.
-FAULTS = frozenset(
-    {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS}
-)
+FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS})
 #: glibc's own signals for setuid(2) in all threads and for thread cancellation.
 _LIBC_SIGNALS = frozenset({32, 33})
 #: What a thread of ours must not take from the program: every signal but those above.
@@ -307,9 +305,7 @@ class Borrowed:
         self._signals_blocked = False
         self._in_system_call = False
 
-    def call(
-        self, function: int, arguments: tuple[int, ...], until: Callable[[Registers], bool]
-    ) -> Registers:
+    def call(self, function: int, arguments: tuple[int, ...], until: Callable[[Registers], bool]) -> Registers:
         """Calls `function` in the thread, until the end of a system call for which `until` holds.
 
         Gives the registers at that point. A function that returns without such a system call is stopped

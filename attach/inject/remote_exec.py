@@ -87,9 +87,7 @@ class RemoteExec:
         try:
             self._script = StagedScript(target.process)
             self._script.write(
-                _SCRIPT.format(
-                    deadline=time.time() + seconds, source=source, error_path=self._script.error_path
-                )
+                _SCRIPT.format(deadline=time.time() + seconds, source=source, error_path=self._script.error_path)
             )
         except NoPlace as place:
             raise MethodUnavailable(_METHOD, str(place)) from None

@@ -48,8 +48,7 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
 
     def unmapped_itself(registers: Registers) -> bool:
         return (
-            machine.system_call(registers) == machine.MUNMAP
-            and machine.first_argument(registers) == block.entry_page
+            machine.system_call(registers) == machine.MUNMAP and machine.first_argument(registers) == block.entry_page
         )
 
     with uninterrupted():
@@ -142,9 +141,7 @@ def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
 
 def _unmap(target: Target, borrowed: Borrowed, address: int, size: int) -> None:
     machine = target.machine
-    borrowed.call(
-        target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP
-    )
+    borrowed.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
 
 
 def no_thread(target: Target, error: int) -> ResourceLimit:

@@ -182,9 +182,7 @@ class X86_64:
         segments = struct.pack("<HHHH", home["cs"] & 0xFFFF, 0, 0, home["ss"] & 0xFFFF)
         rest = struct.pack("<4QQ8Q", 0, 0, 0, 0, floor, *([0] * 8))
         stack = struct.pack("<QIIQ", 0, _NO_SUCH_STACK, 0, 0)
-        context = (
-            struct.pack("<QQ", _UC_FLAGS, 0) + stack + general + segments + rest + struct.pack("<Q", mask)
-        )
+        context = struct.pack("<QQ", _UC_FLAGS, 0) + stack + general + segments + rest + struct.pack("<Q", mask)
         content = struct.pack("<Q", way_home) + context
         return frame, content.ljust(floor - frame, b"\0") + state
 

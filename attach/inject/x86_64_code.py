@@ -211,9 +211,7 @@ def thread_page(functions: Functions) -> bytes:
     code.at_block("4489b3", block.PROGRESS)  # mov [progress], r14d
     code.raw(f"4183fe{block.Progress.FAILED:02x}")  # cmp r14d, FAILED
     code.jump_if_not_zero("unmap")
-    code.raw(
-        f"6a00 6a{block.LINGER_SECONDS:02x} 4889e7 31f6"
-    )  # push 0; push seconds; mov rdi, rsp; xor esi, esi
+    code.raw(f"6a00 6a{block.LINGER_SECONDS:02x} 4889e7 31f6")  # push 0; push seconds; mov rdi, rsp; xor esi, esi
     code.system_call(_NANOSLEEP)
     code.raw("4883c410")  # add rsp, 16
     code.label("unmap")

@@ -1,64 +1,6 @@
-"""Every way in which live-attach can fail, one class each.
+"""Processes that cannot be attached to."""
 
-::
-
-    AttachError
-    ├── TargetError                 the process cannot be attached to
-    │   ├── NoSuchProcess             exit 3
-    │   ├── NotAProcess               exit 3   the number is a thread's
-    │   ├── ZombieProcess             exit 3
-    │   ├── TargetExited              exit 3   it ended meanwhile
-    │   ├── PermissionRefused         exit 4
-    │   │   ├── OtherUser
-    │   │   ├── PtraceCapabilityMissing
-    │   │   ├── PtraceScope           Yama
-    │   │   └── NotDumpable
-    │   ├── UnsupportedTarget         exit 5
-    │   │   ├── NotPython
-    │   │   ├── UnsupportedPython     the version, or not CPython
-    │   │   ├── UnsupportedMachine
-    │   │   ├── StoppedProcess
-    │   │   ├── InterpreterNotReady   not initialised, or finalising
-    │   │   ├── SeccompFilter
-    │   │   ├── ResourceLimit
-    │   │   └── MethodUnavailable
-    │   └── AlreadyTraced             exit 6
-    └── InjectionError              the process could be attached to, but our code did not get in
-        ├── BootstrapFailed           exit 1
-        ├── ThreadNotStopping         exit 7
-        ├── NoEvaluationPoint         exit 7
-        ├── GilHeld                   exit 7
-        └── BootstrapSilent           exit 7
-
-An error tells what happened (`message`), why and what to do next (`hint`, with the command to type), has a
-`slug` that is its section in docs/reference/errors.md, and the command's exit code
-(docs/reference/exit-codes.md).
-"""
-
-from typing import ClassVar
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_NO_PROCESS = 3
-EXIT_PERMISSION = 4
-EXIT_UNSUPPORTED = 5
-EXIT_BUSY = 6
-EXIT_TIMEOUT = 7
-
-
-class AttachError(Exception):
-    """The base of all errors that live-attach raises on purpose.
-
-    `message` is one sentence without a final newline; `hint` is what to do about it, possibly several lines.
-    """
-
-    slug: ClassVar[str] = "failed"
-    exit_code: ClassVar[int] = EXIT_FAILED
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+from attach.errors.base import EXIT_BUSY, EXIT_NO_PROCESS, EXIT_PERMISSION, EXIT_UNSUPPORTED, AttachError
 
 
 class TargetError(AttachError):
@@ -262,9 +204,7 @@ class MethodUnavailable(UnsupportedTarget):
     slug = "method-unavailable"
 
     def __init__(self, method: str, why: str) -> None:
-        super().__init__(
-            f"the method {method} cannot be used here: {why}", "Let live-attach choose:  --method auto"
-        )
+        super().__init__(f"the method {method} cannot be used here: {why}", "Let live-attach choose:  --method auto")
         self.why = why
 
 
@@ -276,79 +216,8 @@ class AlreadyTraced(TargetError):
 
     def __init__(self, pid: int, tracer: int, name: str) -> None:
         super().__init__(
-            f"process {pid} is already traced by {name} (PID {tracer})",
-            f"Detach the other tracer first. To see it:  ps -fp {tracer}",
-        )
-
-
-class InjectionError(AttachError):
-    """The process can be attached to, but our code did not get in. Nothing of it is left there."""
-
-    slug = "injection"
-
-
-class BootstrapFailed(InjectionError):
-    """Our code ran in the process and raised an exception there: for example an audit hook refused it."""
-
-    slug = "bootstrap-failed"
-
-    def __init__(self, pid: int, text: str) -> None:
-        super().__init__(
-            f"process {pid} refused the agent: {text or 'it gave no reason'}",
-            "This was raised inside the process; an audit hook or a resource limit is the usual cause.",
-        )
-        self.text = text
-
-
-class ThreadNotStopping(InjectionError):
-    """A thread does not come to a stop: it is in an uninterruptible state (D)."""
-
-    slug = "thread-not-stopping"
-    exit_code = EXIT_TIMEOUT
-
-    def __init__(self, pid: int, tid: int) -> None:
-        super().__init__(
-            f"thread {tid} of process {pid} does not stop",
-            f"It waits in the kernel, for a disk or a network file system. See where:\n"
-            f"  sudo cat /proc/{pid}/task/{tid}/stack",
-        )
-
-
-class NoEvaluationPoint(InjectionError):
-    """No thread came to a point at which CPython runs a pending call: all are inside C code."""
-
-    slug = "no-evaluation-point"
-    exit_code = EXIT_TIMEOUT
-
-    def __init__(self, pid: int, seconds: float) -> None:
-        super().__init__(
-            f"no thread of process {pid} came to run Python code within {seconds:g} s",
-            "A long call into C code is the usual cause. Wait longer:  --timeout 60",
-        )
-
-
-class GilHeld(InjectionError):
-    """Our thread was started, but a C call holds the global interpreter lock."""
-
-    slug = "gil-held"
-    exit_code = EXIT_TIMEOUT
-
-    def __init__(self, pid: int, seconds: float) -> None:
-        super().__init__(
-            f"process {pid} did not release its interpreter lock within {seconds:g} s: a C call holds it",
-            "Our thread ends by itself as soon as the lock is free, without doing anything.\n"
-            "Wait longer:  --timeout 60",
-        )
-
-
-class BootstrapSilent(InjectionError):
-    """Our code was started in the process but did not report."""
-
-    slug = "bootstrap-silent"
-    exit_code = EXIT_TIMEOUT
-
-    def __init__(self, pid: int, seconds: float) -> None:
-        super().__init__(
-            f"the agent was started in process {pid} but did not report within {seconds:g} s",
-            "The process may be very busy. Try again, or wait longer:  --timeout 60",
+            f"process {pid} is already traced by {name} (PID {tracer})"
+            if tracer
+            else f"process {pid} is already traced",
+            "Detach the other tracer first." + (f" To see it:  ps -fp {tracer}" if tracer else ""),
         )

@@ -1,0 +1,114 @@
+"""The agent: what an operator can ask of an attached process, and how it goes away again."""
+
+from __future__ import annotations
+
+import _thread
+import marshal
+import posix
+import time
+
+from .endpoint import Endpoint
+from .errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from .coverage.control import Coverage
+
+
+class Agent:
+    """One per attached process. `importer` gets more of the agent on demand, `state` is the rendezvous of ``boot``."""
+
+    def __init__(self, importer: Any, state: dict[str, Any]) -> None:
+        self.importer = importer
+        self.state = state
+        self.since = time.time()
+        #: operators are served side by side; what changes the process is done one at a time
+        self.lock = importer.native(_thread, "allocate_lock", "allocate")()
+        self.coverage: Coverage | None = None
+
+    def serve(self, sock: socket) -> None:
+        """Answer one operator until it leaves."""
+        Endpoint(sock, self.methods(sock)).serve()
+
+    def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
+        return {
+            "coverage_page": self.coverage_page,
+            "coverage_start": self.coverage_start,
+            "coverage_stop": self.coverage_stop,
+            "detach": lambda: self.detach(sock),
+            "load": self.load,
+            "loaded": lambda name: name in self.importer.sources,
+            "status": self.status,
+        }
+
+    def load(self, blob: bytes) -> None:
+        """Take more modules of the agent, packed as ``attach.channel.payload`` packs them."""
+        self.importer.add(marshal.loads(blob))
+
+    def coverage_start(self, options: tuple[tuple[str, Any], ...]) -> Any:
+        """Start measuring; the operator has sent the modules of the coverage part before."""
+        with self.lock:
+            if self.coverage is None:
+                self.coverage = self.importer.module("attach_agent.coverage.control").Coverage(self.importer.native)
+            return self.coverage.start(options)
+
+    def coverage_page(self, cursor: int) -> Any:
+        return self.started().page(cursor)
+
+    def coverage_stop(self, discard: bool) -> Any:
+        with self.lock:
+            return self.started().stop(discard)
+
+    def started(self) -> Coverage:
+        coverage = self.coverage
+        if coverage is None:
+            raise AgentError("coverage-not-started", "coverage was not started in this process")
+        return coverage
+
+    def status(self) -> tuple[tuple[str, Any], ...]:
+        import sys
+
+        return (
+            ("pid", posix.getpid()),
+            ("python", tuple(sys.version_info[:3])),
+            ("cwd", working_directory()),
+            ("attached_seconds", time.time() - self.since),
+            ("operators", len(self.state["channels"])),
+            ("threads", tuple(sorted(self.state["threads"]))),
+            ("coverage", self.coverage.status() if self.coverage else ()),
+        )
+
+    def busy(self) -> bool:
+        """Is there anything that must outlive the operators' connections?"""
+        return self.coverage is not None and self.coverage.holds_data()
+
+    def close(self) -> None:
+        """Undo everything the agent did to the process; may be called twice."""
+        with self.lock:
+            coverage, self.coverage = self.coverage, None
+            if coverage is not None:
+                coverage.close()
+
+    def detach(self, caller: socket) -> tuple[int, ...]:
+        """Remove the agent; returns the native ids of the threads that are about to end."""
+        self.close()
+        threads = tuple(sorted(self.state["threads"]))
+        for sock in list(self.state["channels"]):
+            if sock is not caller:
+                try:
+                    sock.shutdown(2)
+                except OSError:
+                    pass
+        self.state["close"]()
+        return threads
+
+
+def working_directory() -> str:
+    try:
+        return posix.getcwd()
+    except OSError:  # it was removed
+        return ""

@@ -1,0 +1,68 @@
+"""The frames of all threads, taken at one instant.
+
+A loop over ``frame.f_back`` in Python may lose the GIL between two frames. If the generator it has just
+reached yields meanwhile, the generator's ``f_back`` becomes None and the frames below it are never seen. So a
+whole walk is one call into C, driven by C iterators, which no other thread can interrupt. Only a garbage
+collection could (its finalizers are Python code): from Python 3.12 on it waits for the next bytecode, before
+that it is put off during the walk.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from _operator import attrgetter, itemgetter
+from itertools import accumulate, chain, repeat, starmap, takewhile, tee
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any, Iterator
+
+#: What is executed: a code object and the globals of the module that it runs in.
+_CODE_AND_GLOBALS = attrgetter("f_code", "f_globals")
+
+
+class paused_collection:
+    """No automatic garbage collection in the block; the setting is the target's and is put back."""
+
+    def __enter__(self) -> None:
+        self._enabled = gc.isenabled()
+        if self._enabled:
+            gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._enabled:
+            gc.enable()
+
+
+def current_stacks() -> dict[int, list[FrameType]]:
+    """The stack of every thread by thread ident, innermost frame first.
+
+    The caller must drop the frames soon: while it holds them their local variables stay alive.
+    """
+    # `_current_frames` is called by the iterator itself, so that nothing runs between it and the walk
+    pairs, again = tee(chain.from_iterable(map(dict.items, starmap(sys._current_frames, ((),)))))
+    idents = map(itemgetter(0), pairs)
+    stacks = map(list, _walks(map(itemgetter(slice(1, None)), again)))
+    with paused_collection():
+        return dict(zip(idents, stacks))
+
+
+def running_code() -> list[tuple[CodeType, dict[str, Any]]]:
+    """Code and globals of every frame of every thread; no frame is held."""
+    tops = zip(chain.from_iterable(map(dict.values, starmap(sys._current_frames, ((),)))))
+    with paused_collection():
+        return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(tops))))
+
+
+def code_under(frame: FrameType) -> list[tuple[CodeType, dict[str, Any]]]:
+    """Code and globals of `frame` and all its callers."""
+    with paused_collection():
+        return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(iter(((frame,),))))))
+
+
+def _walks(tops: Iterator[Any]) -> Iterator[Iterator[FrameType]]:
+    """For each 1-tuple of a frame the iterator frame, frame.f_back, frame.f_back.f_back, ..."""
+    steps = map(accumulate, map(chain, tops, repeat(repeat("f_back"))), repeat(getattr))
+    return map(takewhile, repeat(bool), steps)

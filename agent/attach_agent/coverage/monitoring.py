@@ -1,0 +1,173 @@
+"""Lines through sys.monitoring (PEP 669), Python 3.12 and later.
+
+Each line costs one callback the first time it runs and nothing after that, because every callback answers
+DISABLE. Code is discovered when it starts or resumes, so that only files in scope are ever instrumented for
+lines; what is running already is found on the stacks. Other tools and their events are left as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from _weakref import ref
+
+from ..errors import AgentError
+from .frames import running_code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Iterable
+
+    from .recording import Recording
+
+#: The tool ids that PEP 669 leaves to tools, the one made for us first; debuggers and profilers expect
+#: theirs.
+_TOOL_IDS = (1, 3, 4, 2, 0, 5)
+_TOOL_NAME = "live-attach"
+
+#: A callback that is still running when measuring stops is waited for this long, in seconds.
+_CALLBACK_PATIENCE = 2.0
+
+
+class MonitoringCollector:
+    """Records lines into `recording` from `start` until `stop`."""
+
+    core = "monitoring"
+
+    def __init__(self, recording: Recording, pause: Callable[[float], object]) -> None:
+        self._recording = recording
+        self._pause = pause
+        self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
+        self._tool = -1
+        #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
+        #: different files may compare equal; weak so that a program that makes code without end can also free
+        #: it.
+        self._watched: dict[int, ref[CodeType]] = {}
+        self._prune_at = 10_000
+
+    def start(self) -> None:
+        """Watch all threads, from the next line on that each of them runs.
+
+        Raises AgentError if other tools hold all tool ids.
+        """
+        monitoring = self._monitoring
+        events = monitoring.events
+        self._tool = _take_tool_id(monitoring)
+        on_start, on_throw, on_line = self._callbacks()
+        self._callback_codes = {id(callback.__code__) for callback in (on_start, on_throw, on_line)}
+        monitoring.register_callback(self._tool, events.PY_START, on_start)
+        monitoring.register_callback(self._tool, events.PY_RESUME, on_start)
+        monitoring.register_callback(self._tool, events.PY_THROW, on_throw)
+        monitoring.register_callback(self._tool, events.LINE, on_line)
+        monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME | events.PY_THROW)
+        # Who held the tool id before us (we ourselves, perhaps) may have disabled PY_START in code that did
+        # not run since: CPython keeps that in the code, by id, across free_tool_id, and such code would never
+        # be discovered. Other tools see some of their disabled events once more, as PEP 669 lets any tool
+        # cause at any time.
+        monitoring.restart_events()
+        # What starts from here on is discovered by its event; what runs already is on a stack.
+        self._watch_all(running_code())
+
+    def stop(self) -> None:
+        """Remove every trace of the tool; what was recorded stays."""
+        monitoring = self._monitoring
+        events = monitoring.events
+        tool = self._tool
+        monitoring.set_events(tool, 0)
+        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW):
+            monitoring.register_callback(tool, event, None)
+        # a callback under way may be about to watch one more code object
+        self._wait_for_callbacks()
+        for key in list(self._watched):
+            code = self._watched[key]()
+            if code is not None:
+                monitoring.set_local_events(tool, code, 0)
+        self._watched.clear()
+        monitoring.register_callback(tool, events.LINE, None)
+        # or about to answer DISABLE for an id that may soon be another tool's
+        self._wait_for_callbacks()
+        monitoring.free_tool_id(tool)
+        self._tool = -1
+
+    def _callbacks(self) -> Iterable[Callable[..., Any]]:
+        """The three callbacks, as closures: they run in the target's threads and have to be quick.
+
+        An exception would come out of the line of user code that is running. So they do nothing that can
+        fail, and they catch nothing either: a signal handler that runs in between may raise what is meant for
+        that user code.
+        """
+        disable = self._monitoring.DISABLE
+        set_of = self._recording.by_code_name.get
+        lines_of = self._recording.lines_of
+        watch = self._watch
+        frame_at = sys._getframe
+
+        def on_start(code: CodeType, _offset: int) -> Any:
+            try:
+                if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
+                    watch(code)
+            except RecursionError:  # the stack ends here: the next call of this code asks again
+                return None
+            return disable
+
+        def on_throw(code: CodeType, _offset: int, _exception: BaseException) -> None:
+            # the interpreter does not let this event be disabled
+            if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
+                watch(code)
+
+        def on_line(code: CodeType, line: int) -> Any:
+            lines = set_of(code.co_filename)
+            if lines is not None:
+                lines.add(line)
+            return disable
+
+        return on_start, on_throw, on_line
+
+    def _watch_all(self, running: Iterable[Any]) -> None:
+        for code, module_globals in running:
+            if self._recording.lines_of(code.co_filename, module_globals) is not None:
+                self._watch(code)
+
+    def _watch(self, code: CodeType) -> None:
+        """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
+        known = self._watched.get(id(code))
+        if known is None or known() is not code:  # an id may be used again
+            # in this order: another thread that finds the code known must find it instrumented too
+            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+            self._watched[id(code)] = ref(code)
+            if len(self._watched) >= self._prune_at:
+                self._prune()
+
+    def _prune(self) -> None:
+        """Forget code objects that are gone. May run in several threads at once."""
+        for key in list(self._watched):
+            known = self._watched.get(key)
+            if known is not None and known() is None:
+                known = self._watched.pop(key, None)
+                if known is not None and known() is not None:  # the id was used again in this moment
+                    self._watched[key] = known
+        self._prune_at = max(10_000, 2 * len(self._watched))
+
+    def _wait_for_callbacks(self) -> None:
+        """Return when no thread is inside one of our callbacks, or when patience ends.
+
+        A thread enters a callback and its frame under one hold of the GIL, so the stacks tell the truth. It
+        can stay there for long only if a signal handler of the target runs on top of it.
+        """
+        deadline = time.monotonic() + _CALLBACK_PATIENCE
+        while any(id(code) in self._callback_codes for code, _ in running_code()):
+            if time.monotonic() > deadline:
+                return
+            self._pause(0.001)
+
+
+def _take_tool_id(monitoring: Any) -> int:
+    for tool in _TOOL_IDS:
+        try:
+            monitoring.use_tool_id(tool, _TOOL_NAME)
+        except ValueError:  # in use
+            continue
+        return tool
+    holders = ", ".join("%d %s" % (tool, monitoring.get_tool(tool)) for tool in sorted(_TOOL_IDS))
+    raise AgentError("monitoring-busy", "all tool ids of sys.monitoring are in use: %s" % holders)

@@ -1,0 +1,98 @@
+"""What was measured: a set of line numbers for each file.
+
+The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
+run. So a snapshot is a copy, and no lock is needed anywhere.
+"""
+
+from __future__ import annotations
+
+from ..wire import pack_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .scope import Scope
+
+#: One page of a snapshot ends with the first file that reaches one of these.
+PAGE_FILES = 100
+PAGE_BYTES = 256 * 1024
+
+#: Line numbers above are not recorded in a snapshot: nobody writes such files, but `code.replace` can claim
+#: anything.
+MAX_LINE = 1_000_000
+
+#: File names that are remembered. A program that invents file names without end must not fill its memory with
+#: ours.
+MAX_FILENAMES = 100_000
+
+
+class Recording:
+    """The lines that ran, by file, of one scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        #: Absolute path -> lines, in the order of discovery; only `lines_of` adds to it.
+        self.files: dict[str, set[int]] = {}
+        #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
+        #: directly.
+        self.by_code_name: dict[str, set[int] | None] = {}
+
+    def lines_of(self, filename: str, module_globals: dict[str, Any]) -> set[int] | None:
+        """The set that collects the lines of code with this ``co_filename``, or None if it is not measured.
+
+        Called in the target's threads, once per name; see `Scope.admits`.
+        """
+        try:
+            return self.by_code_name[filename]
+        except KeyError:
+            pass
+        if filename[:1] == "<" or len(self.by_code_name) >= MAX_FILENAMES:
+            return None
+        path = self.scope.admits(filename, module_globals)
+        lines = None if path is None else self.files.setdefault(path, set())
+        return self.by_code_name.setdefault(filename, lines)
+
+    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
+        """Files and their lines (`wire.pack_lines`) from `cursor` on, and the next cursor or -1 at the end.
+
+        The first cursor is 0. Files without lines are passed over. A file discovered during the walk comes
+        last, so it is never missed; lines that run meanwhile are in this snapshot or in the next.
+        """
+        names = list(self.files)
+        packed: list[tuple[str, bytes]] = []
+        size = 0
+        for index in range(max(cursor, 0), len(names)):
+            lines = self.files[names[index]].copy()
+            if lines:
+                packed.append((names[index], pack_lines(_sound(lines))))
+                size += len(packed[-1][1])
+            if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
+                return index + 1, tuple(packed)
+        return -1, tuple(packed)
+
+    def totals(self) -> tuple[int, int]:
+        """How many files have lines, and how many lines."""
+        counts = [len(self.files[name]) for name in list(self.files)]
+        return sum(1 for count in counts if count), sum(counts)
+
+    def left_out(self, limit: int) -> tuple[tuple[str, int], ...]:
+        """The `limit` largest groups of files that ran but are out of scope: (package or folder, files)."""
+        groups: dict[str, int] = {}
+        for name in list(self.by_code_name):
+            if self.by_code_name[name] is None:
+                group = self.scope.group_of(name)
+                groups[group] = groups.get(group, 0) + 1
+        ordered = sorted(groups.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(ordered[:limit])
+
+    def is_full(self) -> bool:
+        """Have so many file names been seen that new ones are not measured any more?"""
+        return len(self.by_code_name) >= MAX_FILENAMES
+
+
+def _sound(lines: set[int]) -> set[int]:
+    """`lines` without numbers that no source file has."""
+    if min(lines) >= 0 and max(lines) <= MAX_LINE:
+        return lines
+    return {line for line in lines if 0 <= line <= MAX_LINE}

@@ -1,0 +1,84 @@
+"""``attach PID snapshot``"""
+
+from __future__ import annotations
+
+import sys
+from typing import cast
+
+import click
+
+from attach.errors import CoverageNotStarted, NotAttached
+from attach_cli import console, sessions
+from attach_cli.main import attach_options
+
+FORMATS = {
+    "html": ("DIR", "htmlcov", "HTML pages into a directory"),
+    "xml": ("FILE", "coverage.xml", "Cobertura XML"),
+    "json": ("FILE", "coverage.json", "JSON"),
+    "lcov": ("FILE", "coverage.lcov", "LCOV"),
+    "data": ("FILE", ".coverage", "a data file for coverage combine and coverage report"),
+}
+
+
+def _format_options(function: click.decorators.FC) -> click.decorators.FC:
+    for name, (metavar, default, text) in reversed(FORMATS.items()):
+        function = click.option(
+            f"--{name}", metavar=f"[{metavar}]", is_flag=False, flag_value=default, help=f"{text} (default {default})."
+        )(function)
+    return function
+
+
+@click.command("snapshot")
+@_format_options
+@click.option("--text", is_flag=True, help="A table on stdout; the default if no format is given.")
+@click.option("-m", "--show-missing", is_flag=True, help="Show the lines that did not run, in the table.")
+@click.option("--fail-under", type=float, metavar="N", help="Exit with 2 if the total is below N per cent.")
+@click.option("--rcfile", metavar="FILE", help="Read coverage.py's settings for reports from this file.")
+@attach_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    text: bool,
+    show_missing: bool,
+    fail_under: float | None,
+    rcfile: str | None,
+    **formats: str | None,
+) -> None:
+    """Report what ran since start-coverage, while the process goes on.
+
+    Nothing is stopped, nothing is forgotten; the reports are made here, by coverage.py, not in the process.
+    A file name of - means stdout.
+    """
+    from attach.report import Format, Options, Wanted, write
+
+    wanted = [Wanted(cast(Format, name), path) for name, path in formats.items() if path is not None]
+    if text or not wanted:
+        wanted.append(Wanted("text", "-"))
+    pid = sessions.pid()
+    try:
+        session = sessions.join()
+    except NotAttached:
+        raise CoverageNotStarted(pid) from None
+    with session:
+        measured = session.coverage.snapshot()
+    options = Options(rcfile=rcfile, show_missing=show_missing or None, fail_under=fail_under)
+    result = write(measured, wanted, out=sys.stdout, options=options)
+    for name, place in result.written:
+        if place != "-":
+            console.say(f"Wrote {name}:  {_page(name, place)}")
+    for file in result.unreported:
+        console.say(f"Not shown: {console.escaped(file.path)}: {file.reason}")
+    for path in result.changed:
+        console.say(f"Changed since the process started, lines may be off: {console.escaped(path)}")
+    for note in (*result.notes, *result.warnings):
+        console.say(note)
+    if result.total is not None:
+        console.say(f"Total {result.total:.0f} % of {result.files} files.")
+    if result.fail_under is not None:
+        console.say(f"Failed: the total is below {result.fail_under:g} %.")
+    ctx.exit(result.exit_code)
+
+
+def _page(name: str, place: str) -> str:
+    return f"{place}/index.html" if name == "html" else place

@@ -1,0 +1,41 @@
+"""``attach PID start-coverage``"""
+
+from __future__ import annotations
+
+import click
+
+from attach import Scope
+from attach_cli import console, sessions
+from attach_cli.main import attach_options
+
+
+@click.command("start-coverage")
+@click.option("--source", multiple=True, metavar="PKG_OR_DIR", help="Measure only this package or directory.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Measure only files that match.")
+@click.option("--omit", multiple=True, metavar="GLOB", help="Do not measure files that match.")
+@click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
+@attach_options
+def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool) -> None:
+    """Measure line coverage in a running process from now on.
+
+    Every thread is measured, and the functions that were running before too. Without options that is everything but
+    the standard library and installed packages. The process goes on while it is measured, and after you leave.
+    """
+    with sessions.attach() as session:
+        try:
+            status = session.coverage.start(
+                Scope(_split(source), _split(include), _split(omit), pylib), log=console.log
+            )
+        except BaseException:
+            if session.injected:  # nothing was started: leave nothing
+                session.detach()
+            raise
+    pid = session.process.pid
+    python = ".".join(map(str, session.connection.hello.python))
+    console.say(f"Measuring process {pid} (CPython {python}, {status['core']}).")
+    console.say(f"See what ran with:  attach {pid} snapshot --html")
+
+
+def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """As coverage.py does: each may be a list with commas."""
+    return tuple(part for value in values for part in value.split(",") if part)

@@ -1,0 +1,59 @@
+"""What reaches the terminal: data on stdout, talk on stderr, and text from a target only escaped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from attach.errors import AttachError
+
+
+def escaped(text: str) -> str:
+    """Text from a target, safe for a terminal: control characters, escapes and bidi marks are shown as ``\\x1b``."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+    )
+
+
+def say(text: str) -> None:
+    """Talk: one line on stderr, unless -q was given."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.meta.get("attach.quiet"):
+        click.echo(text, err=True)
+
+
+def log(text: str) -> None:
+    """A step of the work, on stderr with -v."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get("attach.verbose"):
+        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True)
+
+
+def fail(error: AttachError) -> None:
+    """An error as the user sees it: what happened, then what to do, on stderr."""
+    click.echo(click.style("attach: ", fg="red", bold=True) + escaped(error.message), err=True)
+    for line in error.hint.splitlines():
+        click.echo("  " + escaped(line), err=True)
+
+
+def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[int] = ()) -> str:
+    """Columns as wide as their widest cell; the last one as it is, cut to the terminal's width if there is one."""
+    lines = [list(head), *([escaped(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    limit = terminal_width() if sys.stdout.isatty() else None
+    shown = []
+    for line in lines:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        shown.append("  ".join(cells).rstrip()[:limit])
+    return "\n".join(shown)
+
+
+def terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
