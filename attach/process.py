@@ -1,7 +1,7 @@
 """What /proc says about a process.
 
-Everything here is read afresh on each access, and copes with a process that ends at any moment: then `NoSuchProcess`
-is raised, as it is for a PID that was given to another process meanwhile.
+Everything here is read afresh on each access, and copes with a process that ends at any moment: then
+`NoSuchProcess` is raised, as it is for a PID that was given to another process meanwhile.
 """
 
 import os
@@ -48,7 +48,9 @@ class Process:
         return f"/proc/{self.pid}/{name}"
 
     def read(self, name: str) -> bytes:
-        """The content of one of its files in /proc. Raises `NoSuchProcess`; PermissionError is left to the caller."""
+        """The content of one of its files in /proc. Raises `NoSuchProcess`; PermissionError is left to the
+        caller.
+        """
         try:
             with open(self.path(name), "rb", buffering=0) as file:
                 return file.readall()
@@ -63,7 +65,9 @@ class Process:
         return fields
 
     def status_field(self, name: str, tid: int | None = None) -> str:
-        """One line of /proc/PID/status, or of one thread's, without its name. Empty if this kernel has none."""
+        """One line of /proc/PID/status, or of one thread's, without its name. Empty if this kernel has
+        none.
+        """
         where = "status" if tid is None else f"task/{tid}/status"
         for line in self.read(where).decode("utf-8", "replace").splitlines():
             key, _, value = line.partition(":")
@@ -120,7 +124,9 @@ class Process:
 
     @property
     def root(self) -> str:
-        """The path below which we see the target's file system. Following its symlinks leads into our own root."""
+        """The path below which we see the target's file system. Following its symlinks leads into our own
+        root.
+        """
         return self.path("root")
 
     def sees_other_files(self) -> bool:

@@ -7,13 +7,14 @@
     block        RW    the words below, then the source
     ...
 
-Our thread, as soon as CPython lets it, compiles and runs the source, and last of all unmaps the thread page and the
-block while it jumps out of them: `munmap` returns to where the thread came from. So nothing has to be cleaned up, and
-nothing can be left behind, whatever becomes of us. The entry page does the same with itself.
+Our thread, as soon as CPython lets it, compiles and runs the source, and last of all unmaps the thread page
+and the block while it jumps out of them: `munmap` returns to where the thread came from. So nothing has to
+be cleaned up, and nothing can be left behind, whatever becomes of us. The entry page does the same with
+itself.
 
-It does nothing but leave once the deadline (wall clock) has passed, in a forked child, or when the abort word is set.
-The operator writes to the block only before our code can run, or while the thread that could unmap it is stopped:
-after the unmapping the address may belong to something else.
+It does nothing but leave once the deadline (wall clock) has passed, in a forked child, or when the abort
+word is set. The operator writes to the block only before our code can run, or while the thread that could
+unmap it is stopped: after the unmapping the address may belong to something else.
 """
 
 import enum

@@ -1,8 +1,8 @@
 """Which way in, in which order, and when to try the next one.
 
-1. A thread parked in a system call starts our thread. One thread is stopped, for about a millisecond; no file.
-2. PEP 768, where nobody is parked and CPython is 3.14 or later.
-3. A pending call, where nobody is parked and the main thread is in the evaluation loop.
+1. A thread parked in a system call starts our thread. One thread is stopped, for about a millisecond; no
+file. 2. PEP 768, where nobody is parked and CPython is 3.14 or later. 3. A pending call, where nobody is
+parked and the main thread is in the evaluation loop.
 
 While nothing has started, 1 is tried again and again, because threads come and go. See docs/decisions/0002.
 """
@@ -42,6 +42,17 @@ _LOOK_AGAIN_MOST = 0.25
 _BETWEEN_WAITS = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The arguments of `inject`."""
+
+    source: str
+    arrived: Callable[[], bool]
+    method: str
+    timeout: float
+    log: Callable[[str], None]
+
+
 @dataclass(slots=True)
 class Injection:
     """How the source got in: the method, a word about it, and each step with its time in milliseconds."""
@@ -69,17 +80,17 @@ def inject(
 ) -> Injection:
     """Runs Python `source` once inside `process`, in a fresh namespace, and returns when `arrived()` is true.
 
-    The source must be harmless when it is run twice. `arrived` is asked about every half millisecond; it is the only
-    measure of success. `method` is one of `METHODS`; `timeout` is in seconds; `force` attaches in spite of a seccomp
-    filter; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards nothing of ours is left in the
-    process: no mapping, no file, no request.
+    The source must be harmless when it is run twice. `arrived` is asked about every half millisecond; it is
+    the only measure of success. `method` is one of `METHODS`; `timeout` is in seconds; `force` attaches in
+    spite of a seccomp filter; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards
+    nothing of ours is left in the process: no mapping, no file, no request.
     """
     if method not in METHODS:
         raise MethodUnavailable(method, f"the methods are {', '.join(METHODS)}")
     begin = time.perf_counter()
     target = open_target(process, force=force)
     try:
-        return _Ladder(target, source, arrived, method, timeout, log, begin).run()
+        return _Ladder(target, _Request(source, arrived, method, timeout, log), begin).run()
     except MemoryFault:
         if not process.alive():
             raise TargetExited(process.pid) from None
@@ -91,27 +102,18 @@ def inject(
 class _Ladder:
     """The attempts of one injection. Several may be under way: the source runs once, whoever comes first."""
 
-    def __init__(
-        self,
-        target: Target,
-        source: str,
-        arrived: Callable[[], bool],
-        method: str,
-        timeout: float,
-        log: Callable[[str], None],
-        begin: float,
-    ) -> None:
+    def __init__(self, target: Target, request: "_Request", begin: float) -> None:
         self.target = target
-        self.source = source
-        self.arrived = arrived
-        self.method = method
-        self.timeout = timeout
-        self.log = log
+        self.source = request.source
+        self.arrived = request.arrived
+        self.method = request.method
+        self.timeout = request.timeout
+        self.log = request.log
         self.starts: list[Start] = []
         self.remote: RemoteExec | None = None
         self.injection = Injection("", "")
         self._last = begin
-        self._deadline = begin + timeout
+        self._deadline = begin + request.timeout
         self._not_stopping: ThreadNotStopping | None = None
         self._step(f"looked at process {target.process.pid}: CPython {target.runtime.version}")
 
@@ -238,14 +240,17 @@ class _Ladder:
         self._step(f"{what} (stopped for {start.stopped_ms:.2f} ms)")
 
     def _remote_exec(self, waited: float) -> bool:
-        """Makes the requests of PEP 768, or wakes the main thread for them. False if that does not exist here."""
+        """Makes the requests of PEP 768, or wakes the main thread for them. False if that does not exist
+        here.
+        """
         if self.remote is None:
             try:
                 remote = RemoteExec(self.target, self.source, max(self._deadline - time.perf_counter(), 0.0))
             except MethodUnavailable as error:
                 if self.method == "remote-exec":
                     raise
-                self.log(f"             no {error.message}")
+                self.log(f"             {error.message}")
+                self.method = "ptrace"
                 return False
             self.remote = remote
             what = remote.start()

@@ -1,11 +1,32 @@
-"""What the rest of `attach.inject` needs to know about a processor: one class per architecture implements `Machine`."""
+"""What the rest of `attach.inject` needs to know about a processor: one class per architecture implements
+`Machine`.
+"""
 
-import os
 from dataclasses import dataclass
 from typing import Protocol
 
 #: Register name -> unsigned value.
 Registers = dict[str, int]
+
+#: What the stubs call in CPython; all exist from 3.8 to 3.15.
+PYTHON_FUNCTIONS = (
+    "PyGILState_Ensure",
+    "PyGILState_Release",
+    "Py_AddPendingCall",
+    "Py_CompileString",
+    "PyDict_New",
+    "PyDict_SetItemString",
+    "PyEval_GetBuiltins",
+    "PyEval_EvalCode",
+    "PyErr_Fetch",
+    "PyErr_NormalizeException",
+    "PyErr_Clear",
+    "PyObject_Repr",
+    "PyUnicode_AsEncodedString",
+    "PyBytes_AsString",
+    "PyBytes_Size",
+    "Py_DecRef",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +63,8 @@ class Machine(Protocol):
     MMAP: int
     MUNMAP: int
     RETURN_FROM_SIGNAL: int
-    #: The bytes of the C library's return from a signal handler, as a regular expression.
-    way_home_pattern: bytes
+    #: The instructions of the C libraries' return from a signal handler.
+    ways_home: tuple[bytes, ...]
 
     def decode(self, raw: bytes) -> Registers:
         """The registers of NT_PRSTATUS."""
@@ -82,7 +103,8 @@ class Machine(Protocol):
         ...
 
     def interrupted_wait(self, registers: Registers, code: bytes) -> Wait | None:
-        """The wait that a stop has interrupted, if it is one that `wait_named` knows; `code` precedes the next
+        """The wait that a stop has interrupted, if it is one that `wait_named` knows; `code` precedes the
+        next
         instruction."""
         ...
 
@@ -98,9 +120,7 @@ class Machine(Protocol):
         """The registers with which the interrupted system call fails with EINTR."""
         ...
 
-    def home_frame(
-        self, registers: Registers, vectors: bytes, mask: int, way_home: int
-    ) -> tuple[int, bytes]:
+    def home_frame(self, registers: Registers, vectors: bytes, mask: int, way_home: int) -> tuple[int, bytes]:
         """A signal frame below the thread's stack that brings all this back: its address and its bytes."""
         ...
 
@@ -125,12 +145,3 @@ class Machine(Protocol):
     def pending_entry_page(self, functions: Functions) -> bytes:
         """Adds the pending call, and holds the code of the call."""
         ...
-
-
-def this_machine() -> Machine | None:
-    """The machine we run on, None if there are no stubs for it."""
-    if os.uname().machine == "x86_64":
-        from attach.inject.x86_64 import X86_64
-
-        return X86_64()
-    return None

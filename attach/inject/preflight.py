@@ -18,13 +18,16 @@ from attach.errors import (
     UnsupportedTarget,
     ZombieProcess,
 )
-from attach.inject.machine import Machine, this_machine
+from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
 from attach.inject.target import Target
+from attach.inject.x86_64 import X86_64
 from attach.process import Process
 
 _CAP_SYS_PTRACE = 19
+#: By the name that uname(2) gives the machine.
+_MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
@@ -43,8 +46,8 @@ def open_target(process: Process, *, force: bool = False) -> Target:
     try:
         machine = check_machine(process)
         runtime = check_python(process, memory, machine)
-        if process.seccomp and not force:
-            raise SeccompFilter(process.pid)
+        if not force:
+            check_seccomp(process)
     except BaseException:
         memory.close()
         raise
@@ -143,7 +146,7 @@ def ptrace_scope() -> int:
 
 def check_machine(process: Process) -> Machine:
     """There are stubs for the machine we run on."""
-    machine = this_machine()
+    machine = _MACHINES.get(os.uname().machine)
     if machine is None:
         raise UnsupportedMachine(process.pid, f"a program for {os.uname().machine}")
     return machine
@@ -159,3 +162,9 @@ def check_python(process: Process, memory: Memory, machine: Machine) -> Runtime:
     if runtime.finalising:
         raise InterpreterNotReady(process.pid, "is shutting down")
     return runtime
+
+
+def check_seccomp(process: Process) -> None:
+    """No seccomp filter, which might kill the process for a system call of ours."""
+    if process.seccomp:
+        raise SeccompFilter(process.pid)

@@ -1,8 +1,8 @@
 """ptrace(2): one stopped thread of the target, for a millisecond.
 
-The other threads run on. Whatever happens, also Ctrl-C, the thread leaves with the registers and the signal mask it
-came with; and if this program is killed while it holds the thread, the kernel lets the thread go and the thread finds
-its own way home (see `Tracee.call`).
+The other threads run on. Whatever happens, also Ctrl-C, the thread leaves with the registers and the signal
+mask it came with; and if this program is killed while it holds the thread, the kernel lets the thread go
+and the thread finds its own way home (see `Tracee.call`).
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
+from typing import Self
 
 from attach.errors import AlreadyTraced, PermissionRefused, ThreadNotStopping
 from attach.inject.machine import Machine, Registers
@@ -68,8 +69,8 @@ def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
 def uninterrupted() -> Iterator[None]:
     """Puts off Python's signal handlers of this program, as that of Ctrl-C, until the block is left.
 
-    They would raise at any line, also between stopping a thread and remembering that. Handlers run in the main thread
-    only, so elsewhere there is nothing to do.
+    They would raise at any line, also between stopping a thread and remembering that. Handlers run in the
+    main thread only, so elsewhere there is nothing to do.
     """
     waiting: list[int] = []
 
@@ -88,15 +89,15 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in waiting:
-            signal.raise_signal(number)
+        for late in waiting:
+            signal.raise_signal(late)
 
 
 class Tracee:
     """One seized and stopped thread; a context manager that lets it go as it came.
 
-    Raises `ThreadGone` if the thread has ended, `ThreadNotStopping` if it is in an uninterruptible wait, and the
-    permission errors of ptrace.
+    Raises `ThreadGone` if the thread has ended, `ThreadNotStopping` if it is in an uninterruptible wait,
+    and the permission errors of ptrace.
     """
 
     def __init__(self, process: Process, memory: Memory, machine: Machine, tid: int) -> None:
@@ -128,7 +129,7 @@ class Tracee:
                 raise PermissionRefused(f"the kernel refuses to trace thread {self.tid}") from None
             raise
 
-    def __enter__(self) -> "Tracee":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -148,6 +149,13 @@ class Tracee:
                 raise ThreadNotStopping(self.process.pid, self.tid)
             if not self._event_stop:
                 self._resume(_CONT, self.pass_on(number))
+
+    def run_for(self, seconds: float) -> None:
+        """Lets the thread go on for that long, and stops it anew."""
+        self._resume(_CONT)
+        time.sleep(seconds)
+        self._interrupt()
+        self.registers = self.get_registers()
 
     def _resume(self, request: int, number: int = 0) -> None:
         self._stopped = self._event_stop = False
@@ -185,7 +193,9 @@ class Tracee:
         return 0 if self._event_stop else stop
 
     def pass_on(self, number: int) -> int:
-        """What to do with a signal that is about to be delivered: let it be, but put off a stop of the process."""
+        """What to do with a signal that is about to be delivered: let it be, but put off a stop of the
+        process.
+        """
         if number == _SYSCALL_STOP:
             return 0
         if number == signal.SIGSTOP:
@@ -249,10 +259,10 @@ class Tracee:
     def borrowed(self, way_home: int) -> Iterator["Borrowed"]:
         """Lends the thread for calls; afterwards it has its registers, vector state and signal mask again.
 
-        `way_home` is the address of the C library's return from signal handlers. Below the thread's stack a signal
-        frame is laid that holds all it came with, and every call returns into it. While we live, we put the registers
-        back ourselves, which also lets the kernel restart an interrupted system call exactly; should we die in the
-        middle, the thread returns from a "signal" and goes on.
+        `way_home` is the address of the C library's return from signal handlers. Below the thread's stack a
+        signal frame is laid that holds all it came with, and every call returns into it. While we live, we
+        put the registers back ourselves, which also lets the kernel restart an interrupted system call
+        exactly; should we die in the middle, the thread returns from a "signal" and goes on.
         """
         vectors = self._get_set(self.machine.vector_set, 16384)
         mask = self._get_mask()
@@ -298,8 +308,8 @@ class Borrowed:
     def call(self, function: int, arguments: tuple[int, ...], until: Callable[[Registers], bool]) -> Registers:
         """Calls `function` in the thread, until the end of a system call for which `until` holds.
 
-        Gives the registers at that point. A function that returns without such a system call is stopped before it
-        comes home. Raises `CallFaulted` if the function faults or takes longer than 2 s.
+        Gives the registers at that point. A function that returns without such a system call is stopped
+        before it comes home. Raises `CallFaulted` if the function faults or takes longer than 2 s.
         """
         tracee, machine = self.tracee, self.tracee.machine
         start = machine.calling(tracee.registers, function, arguments, self._frame, self._way_home)

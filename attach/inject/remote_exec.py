@@ -72,7 +72,8 @@ class DebugOffsets:
 
 
 class RemoteExec:
-    """Requests to all threads of the main interpreter to run one script; a context of `start`, `nudge`, `finish`.
+    """Requests to all threads of the main interpreter to run one script; a context of `start`, `nudge`,
+    `finish`.
 
     Raises `MethodUnavailable` when it cannot be used.
     """
@@ -86,9 +87,7 @@ class RemoteExec:
         try:
             self._script = StagedScript(target.process)
             self._script.write(
-                _SCRIPT.format(
-                    deadline=time.time() + seconds, source=source, error_path=self._script.error_path
-                )
+                _SCRIPT.format(deadline=time.time() + seconds, source=source, error_path=self._script.error_path)
             )
         except NoPlace as place:
             raise MethodUnavailable(_METHOD, str(place)) from None
@@ -159,7 +158,9 @@ class RemoteExec:
         return f"{count} thread(s)"
 
     def nudge(self) -> bool:
-        """Has the main thread's wait fail with EINTR: Python then looks for requests, and waits on (PEP 475)."""
+        """Has the main thread's wait fail with EINTR: Python then looks for requests, and waits on (PEP
+        475).
+        """
         with uninterrupted():
             try:
                 with self.target.stop(self.target.process.pid) as main:
@@ -183,7 +184,9 @@ class RemoteExec:
         return self.target.memory.u32(state + offsets.support + offsets.pending) != 0
 
     def finish(self) -> None:
-        """Takes back the requests that nobody took, and removes the script. Never leaves one behind silently."""
+        """Takes back the requests that nobody took, and removes the script. Never leaves one behind
+        silently.
+        """
         try:
             if self._requested and self.pending():
                 with self._frozen():

@@ -1,4 +1,6 @@
-"""Which Python interpreter a process runs, told by its symbols: never by names, which may be uwsgi or anything else."""
+"""Which Python interpreter a process runs, told by its symbols: never by names, which may be uwsgi or
+anything else.
+"""
 
 import os
 import struct
@@ -57,7 +59,9 @@ class Runtime:
 
     @staticmethod
     def _likelihood(mapping: Mapping) -> int:
-        """In which order to look into images: an order only, any image may hold the interpreter or a C library."""
+        """In which order to look into images: an order only, any image may hold the interpreter or a C
+        library.
+        """
         name = os.path.basename(mapping.path)
         for rank, word in enumerate(("libpython", "python", "libc", "libpthread", "ld-")):
             if word in name:
@@ -140,8 +144,8 @@ class Runtime:
     def _state(self) -> tuple[int, int]:
         """Where `initialized` and `_finalizing` are (Include/internal/pycore_runtime.h of each version).
 
-        The ints before `_finalizing` are: preinitializing, preinitialized, core_initialized, initialized; 3.11 put
-        another one in front. From 3.13 on `_Py_DebugOffsets` says where `_finalizing` is.
+        The ints before `_finalizing` are: preinitializing, preinitialized, core_initialized, initialized;
+        3.11 put another one in front. From 3.13 on `_Py_DebugOffsets` says where `_finalizing` is.
         """
         runtime = self.address("_PyRuntime")
         if self.version.pair >= (3, 13):

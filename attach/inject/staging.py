@@ -1,14 +1,13 @@
 """The one file that PEP 768 needs: a script in the target's file system, for some milliseconds.
 
-Written below /proc/PID/root without following any of the target's symbolic links, which would lead into our own root:
-openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS (Linux 5.6). It lies in a directory of its own with a random
-name and mode 0700 that belongs to the target's effective user.
+Written below /proc/PID/root without following any of the target's symbolic links, which would lead into our
+own root: openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS (Linux 5.6). It lies in a directory of its
+own with a random name and mode 0700 that belongs to the target's effective user.
 """
 
 import contextlib
 import ctypes
 import os
-import secrets
 import struct
 
 from attach.process import Process
@@ -45,7 +44,7 @@ class StagedScript:
 
     def __init__(self, process: Process) -> None:
         self._owner = (process.euid, process.egid)
-        self._name = f".live-attach-{secrets.token_hex(8)}"
+        self._name = f".live-attach-{os.urandom(8).hex()}"
         root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._parent = self._directory = -1
         try:

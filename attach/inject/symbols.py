@@ -1,9 +1,9 @@
 """Addresses of symbols, read from the images (ELF files) as they are in the target's memory.
 
-No file is opened: executables may be stripped, deleted, replaced on disk, or lie in another mount namespace. What is
-needed is in memory, because the dynamic linker needed it: program headers, PT_DYNAMIC, and a hash table, DT_GNU_HASH
-or DT_HASH (elf(5), System V gABI chapter 5). All loops and sizes are bounded: a damaged or hostile image gives
-`DamagedImage`.
+No file is opened: executables may be stripped, deleted, replaced on disk, or lie in another mount
+namespace. What is needed is in memory, because the dynamic linker needed it: program headers, PT_DYNAMIC,
+and a hash table, DT_GNU_HASH or DT_HASH (elf(5), System V gABI chapter 5). All loops and sizes are bounded:
+a damaged or hostile image gives `DamagedImage`.
 """
 
 import struct

@@ -1,15 +1,13 @@
 """Everything an injection needs to know about its target before it stops a thread."""
 
-import re
 import struct
 from functools import cached_property
 
 from attach.errors import UnsupportedTarget
-from attach.inject.machine import Functions, Machine, Registers, Wait
+from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Registers, Wait
 from attach.inject.memory import Mapping, Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
-from attach.inject.x86_64_code import PYTHON_FUNCTIONS
 from attach.process import Process
 
 #: How much of a mapping is searched for the way home around a function of the C library.
@@ -51,9 +49,10 @@ class Target:
                     code = self.memory.read(start, min(mapping.end, found.address + room) - start)
                 except MemoryFault:
                     continue
-                match = re.search(self.machine.way_home_pattern, code, re.DOTALL)
-                if match:
-                    return start + match.start()
+                for pattern in self.machine.ways_home:
+                    position = code.find(pattern)
+                    if position >= 0:
+                        return start + position
         raise UnsupportedTarget(
             f"the C library of process {self.process.pid} has no return from signal handlers that we know",
             "glibc and musl are known.",
@@ -70,7 +69,9 @@ class Target:
         return StoppedThread(self, tid)
 
     def mapping_of_caller(self, stack: int) -> Mapping | None:
-        """The image from which the C library was called, by the return addresses on a stopped thread's stack."""
+        """The image from which the C library was called, by the return addresses on a stopped thread's
+        stack.
+        """
         library = self.runtime.mapping_at(self.functions.mmap)
         try:
             words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
@@ -83,7 +84,8 @@ class Target:
         return None
 
     def python_retries(self, stack: int) -> bool:
-        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
+        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time
+        (PEP 475).
 
         Extension modules and event loops of other languages are not trusted to.
         """
@@ -97,15 +99,16 @@ class Target:
 class StoppedThread(Tracee):
     """A stopped thread whose interrupted system call will go on as if nothing had happened.
 
-    Most calls are restarted by the kernel, with the remaining time. `epoll_wait` and a few others are not: they fail
-    with EINTR natively. Python's own callers are left to repeat those, because they know how much time remains; for
-    others the call is begun anew, since they may not expect EINTR.
+    Most calls are restarted by the kernel, with the remaining time. `epoll_wait` and a few others are not:
+    they fail with EINTR natively. Python's own callers are left to repeat those, because they know how much
+    time remains; for others the call is begun anew, since they may not expect EINTR.
     """
 
     def __init__(self, target: Target, tid: int) -> None:
         super().__init__(target.process, target.memory, target.machine, tid)
         #: The wait it was found in, None if it was running or in another system call.
         self.wait: Wait | None = None
+        self._target = target
         try:
             self._keep_the_call(target)
         except BaseException:
@@ -125,8 +128,14 @@ class StoppedThread(Tracee):
             if self.wait.endless or not target.python_retries(stack):
                 self.set_registers(machine.begun_anew(registers))
 
+    def run_for(self, seconds: float) -> None:
+        """Lets the thread go on for that long, and stops it anew."""
+        super().run_for(seconds)
+        self._keep_the_call(self._target)
+
     def fail_with_eintr(self) -> bool:
-        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.
+        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before
+        it goes on.
 
         False if the thread is in no wait."""
         if self.wait is None:

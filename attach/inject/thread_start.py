@@ -1,12 +1,11 @@
-"""The ptrace rung: a borrowed thread maps our code and starts our thread, or adds a pending call that does."""
+"""The ptrace rung: a borrowed thread maps our code and starts our thread, or adds a pending call for it."""
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from attach.errors import ResourceLimit
-from attach.inject.block import PAGE, Block
+from attach.inject.block import Block
 from attach.inject.machine import Registers
 from attach.inject.ptrace import Borrowed, uninterrupted
 from attach.inject.target import StoppedThread, Target
@@ -14,8 +13,10 @@ from attach.inject.target import StoppedThread, Target
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
 _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
 _MAX_ERRNO = 4095
+_SAMPLES, _SAMPLE_SECONDS = 12, 0.00003
 
-#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
+#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any
+#: instruction.
 _DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
 
 
@@ -25,7 +26,9 @@ class NotNow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One started injection: its block, the thread that was borrowed, where, and for how long it was stopped."""
+    """One started injection: its block, the thread that was borrowed, where, and for how long it was
+    stopped.
+    """
 
     block: Block
     tid: int
@@ -36,15 +39,16 @@ class Start:
 
 
 def start_from_parked(target: Target, tid: int, block: Block) -> Start:
-    """Has the parked thread `tid` start our thread. Raises `NotNow`, `ResourceLimit`, `ThreadGone`, `CallFaulted`."""
+    """Has the parked thread `tid` start our thread. Raises `NotNow`, `ResourceLimit`, `ThreadGone`,
+    `CallFaulted`.
+    """
     machine = target.machine
     code = machine.parked_entry_page(target.functions) + machine.thread_page(target.functions)
     way_home = target.way_home
 
     def unmapped_itself(registers: Registers) -> bool:
         return (
-            machine.system_call(registers) == machine.MUNMAP
-            and machine.first_argument(registers) == block.entry_page
+            machine.system_call(registers) == machine.MUNMAP and machine.first_argument(registers) == block.entry_page
         )
 
     with uninterrupted():
@@ -66,8 +70,9 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
 def start_by_pending_call(target: Target, block: Block) -> Start:
     """Adds a pending call in the main thread, where it will run. Raises as `start_from_parked`.
 
-    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must not be made
-    to call it. So the main thread has to be in the evaluation loop itself, or in an image that cannot hold the lock.
+    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must
+    not be made to call it. So the main thread has to be in the evaluation loop itself, or in an image that
+    cannot hold the lock.
     """
     machine = target.machine
     code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
@@ -75,7 +80,13 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     with uninterrupted():
         since = time.perf_counter()
         with target.stop(target.process.pid) as stopped:
-            where = _place_for_pending_call(target, stopped)
+            for _ in range(_SAMPLES):
+                where = _place_for_pending_call(target, stopped)
+                if where:
+                    break
+                stopped.run_for(_SAMPLE_SECONDS)
+            else:
+                raise NotNow
             with stopped.borrowed(way_home) as borrowed:
                 _map(target, borrowed, block, code)
                 end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
@@ -85,7 +96,8 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     return Start(block, stopped.tid, where, (time.perf_counter() - since) * 1e3, pending=True)
 
 
-def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str:
+def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | None:
+    """Where the thread is, if it cannot be inside the lock of the pending calls there."""
     if stopped.wait:
         return stopped.wait.name
     address = target.machine.instruction(stopped.registers)
@@ -93,11 +105,13 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str:
     if loop and address in loop:
         return "the evaluation loop"
     mapping = target.runtime.mapping_at(address)
+    if mapping and mapping.path == "[vdso]":
+        return "the clock"
     if mapping and mapping.inode and mapping.path != target.runtime.python.path:
         name = os.path.basename(mapping.path)
         if not any(word in name for word in _DELICATE):
             return name
-    raise NotNow
+    return None
 
 
 def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
@@ -127,9 +141,7 @@ def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
 
 def _unmap(target: Target, borrowed: Borrowed, address: int, size: int) -> None:
     machine = target.machine
-    borrowed.call(
-        target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP
-    )
+    borrowed.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
 
 
 def no_thread(target: Target, error: int) -> ResourceLimit:

@@ -6,12 +6,13 @@ from attach.process import Process
 
 
 def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]:
-    """The threads that wait in a suitable system call, best first, by /proc/PID/task/TID/syscall; nobody is stopped.
+    """The threads that wait in a suitable system call, best first, by /proc/PID/task/TID/syscall; nobody is
+    stopped.
 
     Second: whether any thread is inside a system call at all; then one may be about to wait.
 
-    The main thread comes last: a signal that arrives while it is stopped would be given to another thread, and then
-    CPython would run its handler only after the main thread's wait.
+    The main thread comes last: a signal that arrives while it is stopped would be given to another thread,
+    and then CPython would run its handler only after the main thread's wait.
     """
     parked: list[int] = []
     in_a_call = False

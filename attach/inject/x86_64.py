@@ -1,7 +1,7 @@
 """x86_64: registers, system calls, signal frames. The stubs are in x86_64_code.py.
 
-Sources: arch/x86/include/uapi/asm/{ptrace,sigcontext,ucontext}.h, arch/x86/kernel/signal_64.c of Linux, and the
-System V ABI's calling convention.
+Sources: arch/x86/include/uapi/asm/{ptrace,sigcontext,ucontext}.h, arch/x86/kernel/signal_64.c of Linux, and
+the System V ABI's calling convention.
 """
 
 import struct
@@ -9,12 +9,19 @@ import struct
 from attach.inject import x86_64_code
 from attach.inject.machine import Functions, Registers, Wait
 
+# fmt: off
+#: struct user_regs_struct
 _NAMES = (
-    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
-    "fs_base gs_base ds es fs gs"
-).split()
+    "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
+    "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+)
+#: The beginning of struct sigcontext.
+_SIGCONTEXT = (
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx", "rdx", "rax", "rcx",
+    "rsp", "rip", "eflags",
+)
+# fmt: on
 _LAYOUT = struct.Struct("<27Q")
-_SIGCONTEXT = "r8 r9 r10 r11 r12 r13 r14 r15 rdi rsi rbp rbx rdx rax rcx rsp rip eflags".split()
 _ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
 _CALL_ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _ALL_ONES = (1 << 64) - 1
@@ -32,8 +39,8 @@ _RESTART_SYSCALL = 219
 _FUTEX, _POLL, _NANOSLEEP, _CLOCK_NANOSLEEP = 202, 7, 35, 230
 _FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_COMMAND = 0, 9, 0x7F
 
-#: Blocking calls in which a thread holds no lock of the C library: number -> name, and the index of the argument
-#: that is its timeout where the kernel does not restart the call by itself.
+#: Blocking calls in which a thread holds no lock of the C library: number -> name, and the index of the
+#: argument that is its timeout where the kernel does not restart the call by itself.
 _WAITS: dict[int, tuple[str, int | None]] = {
     0: ("read", None),
     7: ("poll", None),
@@ -77,7 +84,8 @@ class X86_64:
     elf_machine = 62
     vector_set = 0x202  # NT_X86_XSTATE
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
-    way_home_pattern = rb"(?:\x48\xc7\xc0|\xb8)\x0f\x00\x00\x00\x0f\x05"  # mov $15,%rax; syscall
+    # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
+    ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
 
     def decode(self, raw: bytes) -> Registers:
         return dict(zip(_NAMES, _LAYOUT.unpack(raw[: _LAYOUT.size]), strict=True))
@@ -165,9 +173,7 @@ class X86_64:
                 return self.failing_with_eintr(registers)
         return registers
 
-    def home_frame(
-        self, registers: Registers, vectors: bytes, mask: int, way_home: int
-    ) -> tuple[int, bytes]:
+    def home_frame(self, registers: Registers, vectors: bytes, mask: int, way_home: int) -> tuple[int, bytes]:
         state = self._xsave_of_frame(vectors)
         home = self._by_itself(registers)
         floor = (registers["rsp"] - _RED_ZONE - len(state)) & ~63
@@ -182,7 +188,9 @@ class X86_64:
 
     @staticmethod
     def _xsave_of_frame(vectors: bytes) -> bytes:
-        """The XSAVE image as the kernel lays it into signal frames: with a note of its size, and an end mark."""
+        """The XSAVE image as the kernel lays it into signal frames: with a note of its size, and an end
+        mark.
+        """
         (features,) = struct.unpack_from("<Q", vectors, _XSAVE_WORDS)
         if features & _AMX_FEATURES:
             vectors = vectors[:_SIZE_WITHOUT_AMX]

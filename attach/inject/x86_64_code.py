@@ -1,6 +1,7 @@
 """The machine code of the stubs, for x86_64. What they do is told in block.py.
 
-In all of them rbx holds the address of the block. The pages are filled with int3, so that a stray jump is seen.
+In all of them rbx holds the address of the block. The pages are filled with int3, so that a stray jump is
+seen.
 """
 
 import struct
@@ -8,7 +9,15 @@ import struct
 from attach.inject import block
 from attach.inject.machine import Functions
 
-_RT_SIGPROCMASK, _MADVISE, _NANOSLEEP, _GETPID, _GETTID, _CLOCK_GETTIME, _RT_SIGRETURN = 14, 28, 35, 39, 186, 228, 15
+_RT_SIGPROCMASK, _MADVISE, _NANOSLEEP, _GETPID, _GETTID, _CLOCK_GETTIME, _RT_SIGRETURN = (
+    14,
+    28,
+    35,
+    39,
+    186,
+    228,
+    15,
+)
 _MADV_DONTFORK = 10
 _SIG_SETMASK = 2
 _PY_FILE_INPUT = 257
@@ -127,7 +136,9 @@ def parked_entry_page(functions: Functions) -> bytes:
 
 
 def pending_entry_page(functions: Functions) -> bytes:
-    """Called in the borrowed main thread: adds the pending call; r12d tells what Py_AddPendingCall returned."""
+    """Called in the borrowed main thread: adds the pending call; r12d tells what Py_AddPendingCall
+    returned.
+    """
     code = _Assembler()
     code.label("start")
     code.raw("4883ec18")  # sub rsp, 24
@@ -142,7 +153,9 @@ def pending_entry_page(functions: Functions) -> bytes:
 
 
 def _pending_call(code: _Assembler, functions: Functions) -> None:
-    """int pending(block): starts our thread, with signals blocked; always 0, anything else would be an exception."""
+    """int pending(block): starts our thread, with signals blocked; always 0, anything else would be an
+    exception.
+    """
     code.label("pending")
     code.raw("53 4883ec20 4889fb")  # push rbx; sub rsp, 32; mov rbx, rdi
     code.to_label("e8", "gate")  # call gate
@@ -210,7 +223,9 @@ def thread_page(functions: Functions) -> bytes:
 
 
 def _run_source(code: _Assembler, python: dict[str, int]) -> None:
-    """Compiles and runs the source in a fresh namespace; r14d = DONE or FAILED. Uses r12 (code) and r13 (names)."""
+    """Compiles and runs the source in a fresh namespace; r14d = DONE or FAILED. Uses r12 (code) and r13
+    (names).
+    """
     code.raw("4531e4 4531ed")  # xor r12d, r12d; xor r13d, r13d
     code.at_block("488dbb", block.SOURCE)
     code.at_block("488db3", block.FILENAME)
@@ -279,24 +294,3 @@ def _keep_error_text(code: _Assembler, python: dict[str, int]) -> None:
     for offset in (block.BYTES, block.STRING, block.TYPE, block.VALUE, block.TRACE):
         code.at_block("488bbb", offset)
         code.call(python["Py_DecRef"])
-
-
-#: What the stubs call in CPython; all exist from 3.8 to 3.15.
-PYTHON_FUNCTIONS = (
-    "PyGILState_Ensure",
-    "PyGILState_Release",
-    "Py_AddPendingCall",
-    "Py_CompileString",
-    "PyDict_New",
-    "PyDict_SetItemString",
-    "PyEval_GetBuiltins",
-    "PyEval_EvalCode",
-    "PyErr_Fetch",
-    "PyErr_NormalizeException",
-    "PyErr_Clear",
-    "PyObject_Repr",
-    "PyUnicode_AsEncodedString",
-    "PyBytes_AsString",
-    "PyBytes_Size",
-    "Py_DecRef",
-)
