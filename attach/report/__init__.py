@@ -35,9 +35,7 @@ __all__ = [
 ]
 
 
-def write(
-    measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options | None = None
-) -> ReportResult:
+def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options | None = None) -> ReportResult:
     """Write the reports `wanted` of what was `measured`.
 
     Text, and whatever has the path ``-``, goes to `out`. All are rendered before the first is put in its

@@ -83,15 +83,14 @@ def printable(text: str) -> str:
     """`text` with escapes for the characters that could steer a terminal or break a report's syntax."""
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def check(measured: Measured) -> Checked:
     """Bring what the target sent within bounds.
 
-    One odd file does not spoil the others: it is left aside with its reason.
+    One odd file does not spoil the others: it is left aside with its reason. A file without lines stays: an empty
+    module ran, too.
 
     Raises:
         MeasurementRejected: as a whole it is beyond any real program.
@@ -106,17 +105,16 @@ def check(measured: Measured) -> Checked:
         if type(path) is not str or type(numbits) is not bytes:
             raise MeasurementRejected(measured.pid, "a file without a name or lines")
         count = _count(numbits)
-        if not count:
-            continue
         recorded += count
         if recorded > MAX_RECORDED:
             raise MeasurementRejected(measured.pid, f"more than {MAX_RECORDED} lines")
         if reason := _odd(path, numbits):
-            unreported.append(Unreported(printable(path[:200]), reason))
+            if count:
+                unreported.append(Unreported(printable(path[:200]), reason))
         else:
             absolute = posixpath.normpath(posixpath.join(measured.cwd, path)) if path[0] != "/" else path
             lines[absolute] = either(lines.get(absolute, b""), numbits)
-    if not lines and not unreported:
+    if not recorded:
         left_out = tuple((printable(str(name)[:200]), int(count)) for name, count in measured.left_out)
         raise NothingMeasured(measured.pid, left_out)
     return Checked(lines, tuple(unreported))

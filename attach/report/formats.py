@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import sqlite3
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -109,9 +110,7 @@ class _Report:
         self._options = options
         self._analyzed = [want.format for want in wanted if want.format != "data"]
         self._plugin = TargetSources(keep=len(self._analyzed) > 1)
-        self._coverage = Coverage(
-            data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register]
-        )
+        self._coverage = Coverage(data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register])
         self._relative = bool(self._coverage.get_option("run:relative_files"))
         aliases = self._aliases()
         self._settle_names()
@@ -121,9 +120,7 @@ class _Report:
         self._lines: dict[str, bytes] = {}
         for path, numbits in checked.lines.items():
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
-        self.changed = tuple(
-            sorted({printable(source.path) for source in sources.values() if source.changed})
-        )
+        self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
 
     def _aliases(self) -> PathAliases:
@@ -165,7 +162,7 @@ class _Report:
             place = _PLACES[want.format]
             path = str(self._coverage.get_option(place)) if ":" in place else place
         if path == STDOUT:
-            return StreamOutput(path, out)
+            return StreamOutput(out, in_memory=want.format == "text")
         if want.format == "html":
             return FolderOutput(path, "index.html", "status.json")
         return FolderOutput(path) if want.format == "annotate" else FileOutput(path)
@@ -181,7 +178,7 @@ class _Report:
             return self._render(want.format, output.staged)
         except NoDataError as error:
             raise NothingToReport(self._measured.pid, self._reasons()) from error
-        except DataError as error:
+        except (DataError, sqlite3.Error) as error:
             raise OutputNotWritable(output.path, str(error).rpartition(": ")[2]) from error
         except OSError as error:
             raise output.failed(error) from error

@@ -15,6 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from attach.errors import OutputNotWritable
+from attach.report.request import STDOUT
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,14 +36,17 @@ class Output:
         #: Where to write to until `place` is called.
         self.staged = ""
         self._staging = ""
+        self._handle: int | None = None
         self._made: list[str] = []
 
     def __enter__(self) -> Self:
         try:
             self._prepare()
-        except OSError as error:
+        except BaseException as error:
             self._clean_up()
-            raise self.failed(error) from error
+            if isinstance(error, OSError):
+                raise self.failed(error) from error
+            raise
         return self
 
     def __exit__(
@@ -82,6 +86,9 @@ class Output:
             self._made.append(folder)
 
     def _clean_up(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         if self._staging:
             shutil.rmtree(self._staging, ignore_errors=True)
             self._staging = ""
@@ -128,19 +135,32 @@ class FileOutput(Output):
 
 
 class StreamOutput(Output):
-    """A report that goes to a stream that is open already, when it is whole."""
+    """A report that goes to a stream that is open already, when it is whole.
 
-    def __init__(self, path: str, stream: TextIO) -> None:
-        super().__init__(path)
+    `in_memory` needs no disk on the way. It is not for files that coverage opens: when it fails, it removes them.
+    """
+
+    def __init__(self, stream: TextIO, *, in_memory: bool) -> None:
+        super().__init__(STDOUT)
         self._stream = stream
+        self._in_memory = in_memory
 
-    def _prepare(self) -> None:
-        self._staging = tempfile.mkdtemp(prefix=_STAGING)
-        self.staged = os.path.join(self._staging, "report")
+    def failed(self, error: OSError) -> OutputNotWritable:
+        """The stream was not touched yet: it is the folder of temporary files that cannot be written to."""
+        return OutputNotWritable(tempfile.gettempdir(), error.strerror or str(error))
 
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Copy the report to the stream; an error is the stream's own, such as BrokenPipeError."""
         with open(self.staged, encoding="utf-8") as whole:
             shutil.copyfileobj(whole, self._stream)
+
+    def _prepare(self) -> None:
+        if self._in_memory:
+            self._handle = os.memfd_create("attach-report")
+            self.staged = f"/proc/self/fd/{self._handle}"
+        else:
+            self._staging = tempfile.mkdtemp(prefix=_STAGING)
+            self.staged = os.path.join(self._staging, "report")
 
 
 class FolderOutput(Output):
@@ -154,7 +174,6 @@ class FolderOutput(Output):
         super().__init__(path)
         self._entry = entry
         self._state = state
-        self._handle: int | None = None
 
     def _prepare(self) -> None:
         path = os.path.abspath(self.path)
@@ -182,12 +201,6 @@ class FolderOutput(Output):
         finally:
             os.close(folder)
         self.staged = f"/proc/self/fd/{self._handle}"
-
-    def _clean_up(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-        super()._clean_up()
 
     def _place(self) -> None:
         last = (self._entry, self._state)

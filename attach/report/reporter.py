@@ -54,9 +54,7 @@ class TargetFileReporter(PythonFileReporter):
         """The parsed source; a failure is kept for the result, and coverage goes on with the next file."""
         if self._parser is None:
             try:
-                parser = PythonParser(
-                    text=self.source(), filename=self.filename, exclude=self._sources.exclude
-                )
+                parser = PythonParser(text=self.source(), filename=self.filename, exclude=self._sources.exclude)
                 parser.parse_source()
             except NotPython as error:
                 # coverage's sentence names the file, we only need what follows

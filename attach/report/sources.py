@@ -136,7 +136,8 @@ def walk(root: int, path: str) -> tuple[int, str]:
             fd = os.open(name, _WALK, dir_fd=opened[-1])
             opened.append(fd)
             names.append(name)
-            if stat.S_ISLNK(os.fstat(fd).st_mode):
+            mode = os.fstat(fd).st_mode
+            if stat.S_ISLNK(mode):
                 links += 1
                 if links > MAX_LINKS:
                     raise OSError(errno.ELOOP, "too many symbolic links")
@@ -146,6 +147,8 @@ def walk(root: int, path: str) -> tuple[int, str]:
                     os.close(opened.pop())
                     names.pop()
                 pending += link.split("/")[::-1]
+            elif pending and not stat.S_ISDIR(mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return os.dup(opened[-1]), "/" + "/".join(names)
     finally:
         for fd in opened[1:]:
