@@ -28,9 +28,8 @@ ROOT = HERE.parent.parent
 for source_root in (ROOT, ROOT / "agent", ROOT / "cli"):
     sys.path.insert(0, str(source_root))
 
-from tests.support.interpreters import interpreters  # noqa: E402
-
 from attach import Session, attach  # noqa: E402
+from tests.support.interpreters import interpreters  # noqa: E402
 
 TARGETS = HERE.parent / "targets"
 REPEAT = 7

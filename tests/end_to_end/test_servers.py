@@ -43,7 +43,7 @@ def test_loops_that_run_already(loop: Target, tmp_path: Path) -> None:
 
 
 def test_gunicorn_with_flask(flask_server: Target, tmp_path: Path) -> None:
-    """A threaded gunicorn worker is measured in requests and in a thread from before, serves on, and looks as before."""
+    """A threaded gunicorn worker is measured, in requests and in a thread from before, and afterwards looks as before."""
     (worker,) = flask_server.children()
     complete_pool(flask_server.port)
     inside = servers.interior(flask_server.port)
@@ -161,7 +161,9 @@ def test_requests_while_attaching(flask_server: Target, tmp_path: Path) -> None:
     assert answered > 20
 
 
-@pytest.mark.parametrize("options", [("--source", "flask_app"), ("--include", "*/flask_app.py"), ("--omit", "*/nothing.py")])
+@pytest.mark.parametrize(
+    "options", [("--source", "flask_app"), ("--include", "*/flask_app.py"), ("--omit", "*/nothing.py")]
+)
 def test_scope(flask_server: Target, tmp_path: Path, options: tuple[str, str]) -> None:
     """--source, --include and --omit choose files as they do for coverage.py."""
     (worker,) = flask_server.children()

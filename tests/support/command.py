@@ -1,7 +1,6 @@
 """The real command, as a user types it."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,8 +67,6 @@ def started(*args: object, cwd: Path | None = None) -> Iterator[subprocess.Popen
         text=True,
         cwd=cwd,
         env=environment(),
-        # a shell's background job, as pytest's may be, ignores SIGINT and hands that down
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     )
     try:
         yield process

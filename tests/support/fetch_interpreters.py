@@ -75,9 +75,7 @@ def _deb822_entries(text: str) -> Iterator[tuple[Archive, str]]:
 
 def _one_line_entries(text: str) -> Iterator[tuple[Archive, str]]:
     """The lines of a sources.list file (sources.list(5), ONE-LINE-STYLE FORMAT)."""
-    for options, uri, suite in re.findall(
-        r"^deb[ \t]+(?:\[(.*?)\][ \t]+)?(\S+)[ \t]+(\S+)", text, re.MULTILINE
-    ):
+    for options, uri, suite in re.findall(r"^deb[ \t]+(?:\[(.*?)\][ \t]+)?(\S+)[ \t]+(\S+)", text, re.MULTILINE):
         signed_by = re.search(r"signed-by=(\S+)", options)
         yield Archive(uri, signed_by.group(1) if signed_by else KEYRING), suite
 
@@ -91,9 +89,7 @@ class Apt:
         for directory in (self.downloads / "partial", folder / "state" / "lists" / "partial"):
             directory.mkdir(parents=True, exist_ok=True)
         (folder / "status").write_text("")  # nothing is installed: so every dependency gets resolved
-        (folder / "sources.list").write_text(
-            f"deb [signed-by={archive.keyring}] {archive.uri} {SUITE} main\n"
-        )
+        (folder / "sources.list").write_text(f"deb [signed-by={archive.keyring}] {archive.uri} {SUITE} main\n")
         self._config.write_text(
             f'Dir::Etc::sourcelist "{folder}/sources.list";\n'
             'Dir::Etc::sourceparts "/dev/null";\n'
@@ -218,9 +214,7 @@ def fetch_all(versions: Sequence[str], root: Path) -> None:
             return
         for program in ("apt-get", "dpkg-deb"):
             if shutil.which(program) is None:
-                raise FetchError(
-                    f"this machine has no {program}: CPython {', '.join(missing)} cannot be fetched here"
-                )
+                raise FetchError(f"this machine has no {program}: CPython {', '.join(missing)} cannot be fetched here")
         patchelf()
         work = root / ".work"
         apt = Apt(work, read_archive())

@@ -47,6 +47,4 @@ class LineLog:
             log.seek(self._position)
             lines = log.read().split()
             self._position = log.tell()
-        return {
-            int(number) for name, _, number in (line.partition(":") for line in lines) if name == path.name
-        }
+        return {int(number) for name, _, number in (line.partition(":") for line in lines) if name == path.name}

@@ -26,9 +26,7 @@ class NotReady(AssertionError):
     """What was waited for did not happen, or the program ended before."""
 
 
-def wait_until(
-    condition: Callable[[], T | None], what: str, timeout: float = DEADLINE, poll: float = POLL
-) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, timeout: float = DEADLINE, poll: float = POLL) -> T:
     """The first true value that `condition`, asked every `poll` seconds, gives; NotReady after `timeout`."""
     end = time.monotonic() + timeout
     while True:

@@ -55,9 +55,7 @@ def test_a_link_leads_to_the_interpreter_itself(tmp_path: Path, own_minor: str) 
     assert found.path == Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
-def test_the_environment_variable_replaces_the_search(
-    monkeypatch: pytest.MonkeyPatch, own_minor: str
-) -> None:
+def test_the_environment_variable_replaces_the_search(monkeypatch: pytest.MonkeyPatch, own_minor: str) -> None:
     """With LIVE_ATTACH_PYTHONS there is no interpreter but those it names."""
     monkeypatch.setenv("LIVE_ATTACH_PYTHONS", f"/nowhere/python:{sys.executable}")
     found = [minor for minor in interpreters.MINORS if find_interpreter(minor)]
@@ -77,9 +75,7 @@ def test_pyenv_gives_the_newest_patch_release(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
-def test_what_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
-) -> None:
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]) -> None:
     """What a machine lacks is a skip with its name, and a failure where everything must be there."""
     monkeypatch.setenv("LIVE_ATTACH_REQUIRE_ALL", required)
     with pytest.raises(outcome, match=r"CPython 3\.9 is not on this machine"):

@@ -54,9 +54,7 @@ def test_a_program_that_ends_early_shows_why() -> None:
 def test_a_program_sees_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes the Python of the tests does not change that of the targets."""
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    show = (
-        "import os; print(os.environ.get('PYTHONPATH'), os.getsid(0) == os.getpid(), os.read(0, 1), 'done')"
-    )
+    show = "import os; print(os.environ.get('PYTHONPATH'), os.getsid(0) == os.getpid(), os.read(0, 1), 'done')"
     with running([sys.executable, "-c", show], ready="done$") as target:
         assert target.stdout == "None True b'' done\n"
         assert target.wait_for_end() == 0

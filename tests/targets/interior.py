@@ -27,8 +27,7 @@ def look():
         "monitoring": _monitoring(),
         "streams": [sys.stdin is sys.__stdin__, sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__],
         "hooks": [
-            _name(getattr(sys, name))
-            for name in ("excepthook", "displayhook", "breakpointhook", "unraisablehook")
+            _name(getattr(sys, name)) for name in ("excepthook", "displayhook", "breakpointhook", "unraisablehook")
         ],
         "set_trace": _name(getattr(sys.modules.get("pdb"), "set_trace", None)),
         "builtins": sorted(vars(builtins)),
