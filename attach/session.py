@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -15,12 +16,13 @@ from attach.channel.connection import AgentConnection, RemoteError
 from attach.errors import (
     AgentFailed,
     AgentUnreachable,
+    AttachError,
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
     NotAttached,
 )
-from attach.inject import inject
+from attach.inject import check_rights, check_running, inject
 from attach.process import Process
 from attach_agent import wire
 
@@ -77,24 +79,33 @@ class Session:
         process = Process(pid)
         deadline = time.monotonic() + timeout
         for _ in range(3):
-            meeting = rendezvous.find(process)
+            meeting = cls._find(process)
             how = "present"
-            if meeting is None:
-                how = cls._inject(process, method, deadline, force, log)
-                meeting = rendezvous.find(process)
-            if meeting is None:
-                continue
             try:
-                return cls._connect(meeting, deadline, injected=how != "present", method=how)
+                if meeting is None:
+                    how = cls._inject(process, method, deadline, force, log)
+                    meeting = rendezvous.find(process)
+                if meeting is not None:
+                    return cls._connect(meeting, deadline, injected=how != "present", method=how)
             except OSError as error:  # it detached itself in this moment
                 log(f"the agent went away: {error}")
+            except BaseException:
+                if meeting is None or how != "present":
+                    cls._withdraw(process)
+                raise
         raise AgentUnreachable(pid, "it came and went")
+
+    @classmethod
+    def _withdraw(cls, process: Process) -> None:
+        """Take back an agent that we brought and could not use. If that fails too, it leaves by itself in a minute."""
+        with contextlib.suppress(AttachError, OSError):
+            cls.join(process.pid, timeout=1.0).detach()
 
     @classmethod
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
         """Connect to the agent that is in the process; NotAttached if there is none. Injects nothing."""
         process = Process(pid)
-        meeting = rendezvous.find(process)
+        meeting = cls._find(process)
         if meeting is None:
             raise NotAttached(pid)
         try:
@@ -103,9 +114,17 @@ class Session:
             raise NotAttached(pid) from None
 
     @staticmethod
-    def _inject(
-        process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]
-    ) -> str:
+    def _find(process: Process) -> rendezvous.Rendezvous | None:
+        """The rendezvous of a process that can answer; else the error that says why it cannot."""
+        check_running(process)
+        try:
+            return rendezvous.find(process)
+        except PermissionError:
+            check_rights(process)
+            raise
+
+    @staticmethod
+    def _inject(process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]) -> str:
         source = payload.bootstrap(wire.MEMFD_PREFIX + secrets.token_hex(8), process.start_time)
         injection = inject(
             process,
@@ -116,12 +135,12 @@ class Session:
             force=force,
             log=log,
         )
+        for leftover in injection.leftovers:
+            log(f"left behind: {leftover}")
         return injection.method
 
     @classmethod
-    def _connect(
-        cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str
-    ) -> Session:
+    def _connect(cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str) -> Session:
         timeout = max(1.0, deadline - time.monotonic())
         connection = AgentConnection(meeting.connect(), meeting.process.pid, timeout=timeout)
         return cls(meeting.process, connection, injected=injected, method=method)
@@ -134,10 +153,9 @@ class Session:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
         tids = self.connection.call("detach")
         self.close()
-        ours = {tid for tid in map(self.process.translate_tid, tids) if tid}
         deadline = time.monotonic() + 5
         while self.process.alive() and (
-            ours.intersection(self.process.tids()) or rendezvous.find(self.process) is not None
+            not self.process.tids_by_inner_id().keys().isdisjoint(tids) or rendezvous.find(self.process) is not None
         ):
             if time.monotonic() > deadline:
                 raise AgentFailed(self.process.pid, "it stopped measuring, but its threads do not end")
@@ -161,7 +179,7 @@ class Coverage:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = _quiet) -> dict[str, Any]:  # noqa: B008
+    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = _quiet) -> dict[str, Any]:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
@@ -201,11 +219,12 @@ class Coverage:
         return Measured(
             lines=lines,
             python=self.session.connection.hello.python,
-            root=process.root if process.other_root() else "/",
+            root=process.root if process.sees_other_files() else "/",
             cwd=str(status.get("cwd", "")),
             left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
             pid=process.pid,
-            started_at=process.started_at(),
+            taken_at=time.time(),
+            started=process.started_at(),
         )
 
     def _call(self, name: str, *args: Any) -> Any:

@@ -1,7 +1,7 @@
 """An RPyC 6 endpoint made of C modules only: it serves named methods with plain values, and nothing else.
 
 Importing rpyc itself would cost the target some hundred modules and stalls of up to 36 ms. Its wire is small (rpyc
-6.0: core/channel.py, core/brine.py, core/protocol.py): a frame is ``!LB`` (length, compressed?), the data and a newline;
+6.0: core/channel.py, core/brine.py, core/protocol.py): a frame is ``!LB`` (length, compressed?), data and a newline;
 data is one byte for the kind of message and the brine of ``(seq, arguments)``. What is not written here (setting
 attributes, references to objects, callbacks, pickle) does not exist, so nothing has to be forbidden.
 """
@@ -50,7 +50,11 @@ def dump(value: Any, out: Callable[[bytes], Any]) -> None:
             out(U1.pack(value + 0x50))
         else:
             digits = str(value).encode()
-            out(b"\x16" + U1.pack(len(digits)) + digits if len(digits) < 256 else b"\x17" + U4.pack(len(digits)) + digits)
+            out(
+                b"\x16" + U1.pack(len(digits)) + digits
+                if len(digits) < 256
+                else b"\x17" + U4.pack(len(digits)) + digits
+            )
     elif kind is float:
         out(b"\x18" + F8.pack(value))
     elif kind is bytes:

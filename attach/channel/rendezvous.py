@@ -15,7 +15,7 @@ import stat
 import struct
 from dataclasses import dataclass
 
-from attach.errors import AttachDenied, KernelTooOld, NoSuchProcess
+from attach.errors import KernelTooOld, NoSuchProcess
 from attach.process import Process
 from attach_agent import wire
 
@@ -65,14 +65,15 @@ class Rendezvous:
 
 
 def find(process: Process) -> Rendezvous | None:
-    """The rendezvous of this very process, None if it is not attached (or an inherited mark names its parent)."""
-    directory = f"/proc/{process.pid}/fd"
+    """The rendezvous of this very process, None if it is not attached (or an inherited mark names its parent).
+
+    PermissionError if we may not look: `attach.inject.open_memory` knows why.
+    """
+    directory = process.path("fd")
     try:
         names = os.listdir(directory)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         raise NoSuchProcess(process.pid) from None
-    except PermissionError:
-        raise AttachDenied(process.pid) from None
     for name in sorted(names, key=int, reverse=True):
         path = f"{directory}/{name}"
         try:
@@ -104,7 +105,7 @@ def _parse(process: Process, text: str) -> Rendezvous | None:
     protocol, version, pid, start, descriptor = words
     if not all(word.isdecimal() and len(word) < 20 for word in (protocol, pid, start, descriptor)):
         return None
-    if (int(pid), int(start)) != (process.innermost_pid, process.start_time):
+    if (int(pid), int(start)) != (process.inner_pid, process.start_time):
         return None
     return Rendezvous(process, int(protocol), version, int(descriptor))
 
@@ -117,8 +118,6 @@ def _copy_descriptor(pid: int, descriptor: int) -> int:
             number = ctypes.get_errno()
             if number == errno.ENOSYS:
                 raise KernelTooOld("pidfd_getfd", "5.6")
-            if number == errno.EPERM:
-                raise AttachDenied(pid)
             raise OSError(number, os.strerror(number))
         return copy
     finally:

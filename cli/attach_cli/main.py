@@ -142,7 +142,7 @@ def cli() -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (docs/reference/exit-codes.md). Never a traceback for an AttachError."""
+    """Run the command line; returns the exit code (docs/reference/exit-codes.md). No error has a traceback."""
     try:
         code = cli.main(argv, prog_name="attach", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -160,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         click.echo("attach: interrupted; the process goes on", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our stdout left: no more to say, not even at exit
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return EXIT_BROKEN_PIPE
     return code if isinstance(code, int) else 0
 

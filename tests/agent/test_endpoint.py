@@ -82,7 +82,11 @@ def refuse():
 def client():
     """An unmodified rpyc client, connected to an endpoint in another thread."""
     ours, theirs = socket.socketpair()
-    methods = {"echo": lambda *args, **kwargs: (args, tuple(sorted(kwargs.items()))), "divide": lambda a, b: a / b, "refuse": refuse}
+    methods = {
+        "echo": lambda *args, **kwargs: (args, tuple(sorted(kwargs.items()))),
+        "divide": lambda a, b: a / b,
+        "refuse": refuse,
+    }
 
     def serve():
         with theirs:
@@ -102,7 +106,10 @@ def client():
 
 def test_methods_of_the_root(client):
     """conn.root.name(...) calls the method with plain values and brings its result."""
-    assert client.root.echo(1, "two", b"three", (4.0, None), five=5) == ((1, "two", b"three", (4.0, None)), (("five", 5),))
+    assert client.root.echo(1, "two", b"three", (4.0, None), five=5) == (
+        (1, "two", b"three", (4.0, None)),
+        (("five", 5),),
+    )
     assert client.root.echo(b"x" * 3_000_000)[0] == (b"x" * 3_000_000,)
 
 

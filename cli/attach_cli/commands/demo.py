@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -10,12 +12,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import attach
 from attach_cli import console, demo_shop
 from attach_cli.main import attach_options
+
+if TYPE_CHECKING:
+    from attach.report import Measured
 
 #: (what to show, the requests): each round reaches code that none before did
 ROUNDS = (
@@ -37,7 +43,6 @@ def command(ctx: click.Context, folder: str) -> None:
     requests at it, takes a snapshot after each round and ends it.
     """
     from attach.report import Wanted, write
-    from attach_cli.render import covered
 
     wanted = [Wanted("html", folder)]
     with _shop() as (server, port):
@@ -47,22 +52,25 @@ def command(ctx: click.Context, folder: str) -> None:
             _get(port, path)
         console.say(f"It has served requests already. Now:  attach {pid} start-coverage")
         with attach.attach(
-            pid, method=ctx.meta.get("attach.method", "auto"), timeout=ctx.meta.get("attach.timeout", 10.0), log=console.log
+            pid,
+            method=ctx.meta.get("attach.method", "auto"),
+            timeout=ctx.meta.get("attach.timeout", 10.0),
+            log=console.log,
         ) as session:
             session.coverage.start()
-            rows = [("attached", covered(session.coverage.snapshot()))]
+            rows: list[tuple[str, tuple[int, int]]] = []
             for title, paths in ROUNDS:
                 for path in paths:
                     _get(port, path)
                 measured = session.coverage.snapshot()
-                rows.append((title, covered(measured)))
-            result = write(measured, wanted)
+                rows.append((title, _covered(measured)))
+            result = write(measured, wanted, out=sys.stdout)
             session.detach()
         _get(port, "/")
         console.say(f"Detached; process {pid} still serves. It is ended now.\n")
     click.echo(console.table([(title, f"{hit} of {all_}", f"{100 * hit // all_} %") for title, (hit, all_) in rows],
                              ("AFTER", "LINES", "COVERED"), right=(1, 2)))  # fmt: skip
-    click.echo(f"\nThe report:  {result.written[0].path}")
+    click.echo(f"\nThe report:  {result.written[0][1]}/index.html")
 
 
 @contextmanager
@@ -83,6 +91,16 @@ def _shop() -> Iterator[tuple[subprocess.Popen[str], int]]:
         finally:
             server.kill()
             server.wait()
+
+
+def _covered(measured: Measured) -> tuple[int, int]:
+    """(lines that ran, lines that there are), by coverage.py."""
+    from attach.report import Wanted, write
+
+    out = io.StringIO()
+    write(measured, [Wanted("json", "-")], out=out)
+    totals = json.loads(out.getvalue())["totals"]
+    return totals["covered_lines"], totals["num_statements"]
 
 
 def _shown(args: object) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import click
+from attach.listing import python_processes
 
-from attach.process import python_processes
 from attach_cli import console
 from attach_cli.main import common_options
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import cast
+
 import click
 
 from attach.errors import CoverageNotStarted, NotAttached
@@ -47,3 +50,35 @@ def command(
     Nothing is stopped, nothing is forgotten; the reports are made here, by coverage.py, not in the process.
     A file name of - means stdout.
     """
+    from attach.report import Format, Options, Wanted, write
+
+    wanted = [Wanted(cast(Format, name), path) for name, path in formats.items() if path is not None]
+    if text or not wanted:
+        wanted.append(Wanted("text", "-"))
+    pid = sessions.pid()
+    try:
+        session = sessions.join()
+    except NotAttached:
+        raise CoverageNotStarted(pid) from None
+    with session:
+        measured = session.coverage.snapshot()
+    options = Options(rcfile=rcfile, show_missing=show_missing or None, fail_under=fail_under)
+    result = write(measured, wanted, out=sys.stdout, options=options)
+    for name, place in result.written:
+        if place != "-":
+            console.say(f"Wrote {name}:  {_page(name, place)}")
+    for file in result.unreported:
+        console.say(f"Not shown: {console.escaped(file.path)}: {file.reason}")
+    for path in result.changed:
+        console.say(f"Changed since the process started, lines may be off: {console.escaped(path)}")
+    for note in (*result.notes, *result.warnings):
+        console.say(note)
+    if result.total is not None:
+        console.say(f"Total {result.total:.0f} % of {result.files} files.")
+    if result.fail_under is not None:
+        console.say(f"Failed: the total is below {result.fail_under:g} %.")
+    ctx.exit(result.exit_code)
+
+
+def _page(name: str, place: str) -> str:
+    return f"{place}/index.html" if name == "html" else place

@@ -13,7 +13,7 @@ from attach_cli.main import attach_options
 @click.option("--source", multiple=True, metavar="PKG_OR_DIR", help="Measure only this package or directory.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Measure only files that match.")
 @click.option("--omit", multiple=True, metavar="GLOB", help="Do not measure files that match.")
-@click.option("-L", "--pylib", is_flag=True, help="Measure the standard library and installed packages too.")
+@click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
 @attach_options
 def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool) -> None:
     """Measure line coverage in a running process from now on.
@@ -23,7 +23,9 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     """
     with sessions.attach() as session:
         try:
-            status = session.coverage.start(Scope(_split(source), _split(include), _split(omit), pylib), log=console.log)
+            status = session.coverage.start(
+                Scope(_split(source), _split(include), _split(omit), pylib), log=console.log
+            )
         except BaseException:
             if session.injected:  # nothing was started: leave nothing
                 session.detach()

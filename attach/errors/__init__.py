@@ -1,0 +1,156 @@
+"""Every way in which live-attach can fail, one class each.
+
+::
+
+    AttachError
+    ├── TargetError                 the process cannot be attached to
+    │   ├── NoSuchProcess             exit 3
+    │   ├── NotAProcess               exit 3   the number is a thread's
+    │   ├── ZombieProcess             exit 3
+    │   ├── TargetExited              exit 3   it ended meanwhile
+    │   ├── PermissionRefused         exit 4
+    │   │   ├── OtherUser
+    │   │   ├── PtraceCapabilityMissing
+    │   │   ├── PtraceScope           Yama
+    │   │   └── NotDumpable
+    │   ├── UnsupportedTarget         exit 5
+    │   │   ├── NotPython
+    │   │   ├── UnsupportedPython     the version, or not CPython
+    │   │   ├── UnsupportedMachine
+    │   │   ├── StoppedProcess
+    │   │   ├── InterpreterNotReady   not initialised, or finalising
+    │   │   ├── SeccompFilter
+    │   │   ├── ResourceLimit
+    │   │   └── MethodUnavailable
+    │   └── AlreadyTraced             exit 6
+    ├── InjectionError              the process could be attached to, but our code did not get in
+    │   ├── BootstrapFailed           exit 1
+    │   ├── ThreadNotStopping         exit 7
+    │   ├── NoEvaluationPoint         exit 7
+    │   ├── GilHeld                   exit 7
+    │   └── BootstrapSilent           exit 7
+    ├── AgentError                  the agent is there, but something is wrong with it
+    │   ├── AgentUnreachable          exit 7
+    │   ├── AgentMismatch             exit 6   of another version
+    │   └── AgentFailed               exit 1
+    ├── NotAttached                 exit 1
+    ├── KernelTooOld                exit 5
+    ├── CoverageError
+    │   ├── CoverageRunning           exit 6
+    │   ├── CoverageNotStarted        exit 1
+    │   └── CoverageRefused           exit 6   another tool is in the way
+    └── ReportError                 the measurement goes on
+        ├── NothingMeasured           exit 1
+        ├── NothingToReport           exit 1
+        ├── MeasurementRejected       exit 1
+        ├── ReportConfigNotUsable     exit 2
+        └── OutputNotWritable         exit 1
+
+
+An error tells what happened (`message`), why and what to do next (`hint`, with the command to type), has a `slug`
+that is its section in docs/reference/errors.md, and the command's exit code (docs/reference/exit-codes.md).
+"""
+
+from attach.errors.agent import AgentError, AgentFailed, AgentMismatch, AgentUnreachable, KernelTooOld, NotAttached
+from attach.errors.base import (
+    EXIT_BUSY,
+    EXIT_FAILED,
+    EXIT_NO_PROCESS,
+    EXIT_PERMISSION,
+    EXIT_TIMEOUT,
+    EXIT_UNSUPPORTED,
+    EXIT_USAGE,
+    AttachError,
+)
+from attach.errors.coverage import CoverageError, CoverageNotStarted, CoverageRefused, CoverageRunning
+from attach.errors.injection import (
+    BootstrapFailed,
+    BootstrapSilent,
+    GilHeld,
+    InjectionError,
+    NoEvaluationPoint,
+    ThreadNotStopping,
+)
+from attach.errors.report import (
+    MeasurementRejected,
+    NothingMeasured,
+    NothingToReport,
+    OutputNotWritable,
+    ReportConfigNotUsable,
+    ReportError,
+)
+from attach.errors.target import (
+    AlreadyTraced,
+    InterpreterNotReady,
+    MethodUnavailable,
+    NoSuchProcess,
+    NotAProcess,
+    NotDumpable,
+    NotPython,
+    OtherUser,
+    PermissionRefused,
+    PtraceCapabilityMissing,
+    PtraceScope,
+    ResourceLimit,
+    SeccompFilter,
+    StoppedProcess,
+    TargetError,
+    TargetExited,
+    UnsupportedMachine,
+    UnsupportedPython,
+    UnsupportedTarget,
+    ZombieProcess,
+)
+
+__all__ = [
+    "EXIT_BUSY",
+    "EXIT_FAILED",
+    "EXIT_NO_PROCESS",
+    "EXIT_PERMISSION",
+    "EXIT_TIMEOUT",
+    "EXIT_UNSUPPORTED",
+    "EXIT_USAGE",
+    "AgentError",
+    "AgentFailed",
+    "AgentMismatch",
+    "AgentUnreachable",
+    "AlreadyTraced",
+    "AttachError",
+    "BootstrapFailed",
+    "BootstrapSilent",
+    "CoverageError",
+    "CoverageNotStarted",
+    "CoverageRefused",
+    "CoverageRunning",
+    "GilHeld",
+    "InjectionError",
+    "InterpreterNotReady",
+    "KernelTooOld",
+    "MeasurementRejected",
+    "MethodUnavailable",
+    "NoEvaluationPoint",
+    "NoSuchProcess",
+    "NotAProcess",
+    "NotAttached",
+    "NotDumpable",
+    "NotPython",
+    "NothingMeasured",
+    "NothingToReport",
+    "OtherUser",
+    "OutputNotWritable",
+    "PermissionRefused",
+    "PtraceCapabilityMissing",
+    "PtraceScope",
+    "ReportConfigNotUsable",
+    "ReportError",
+    "ResourceLimit",
+    "SeccompFilter",
+    "StoppedProcess",
+    "TargetError",
+    "TargetExited",
+    "ThreadNotStopping",
+    "UnsupportedMachine",
+    "UnsupportedPython",
+    "UnsupportedTarget",
+    "ZombieProcess",
+]

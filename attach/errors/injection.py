@@ -1,0 +1,76 @@
+"""The process could be attached to, but our code did not get in."""
+
+from attach.errors.base import EXIT_TIMEOUT, AttachError
+
+
+class InjectionError(AttachError):
+    """The process can be attached to, but our code did not get in. Nothing is left in it, unless the text says so."""
+
+    slug = "injection"
+
+
+class BootstrapFailed(InjectionError):
+    """Our code ran in the process and raised an exception there: for example an audit hook refused it."""
+
+    slug = "bootstrap-failed"
+
+    def __init__(self, pid: int, text: str) -> None:
+        super().__init__(
+            f"process {pid} refused the agent: {text or 'it gave no reason'}",
+            "This is the exception raised inside the process; an audit hook or a resource limit is the usual cause.",
+        )
+        self.text = text
+
+
+class ThreadNotStopping(InjectionError):
+    """A thread does not come to a stop: it is in an uninterruptible state (D)."""
+
+    slug = "thread-not-stopping"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, tid: int) -> None:
+        super().__init__(
+            f"thread {tid} of process {pid} does not stop",
+            f"It waits in the kernel, for a disk or a network file system. See where:\n"
+            f"  sudo cat /proc/{pid}/task/{tid}/stack",
+        )
+
+
+class NoEvaluationPoint(InjectionError):
+    """No thread came to a point at which CPython runs a pending call: all are inside C code."""
+
+    slug = "no-evaluation-point"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        super().__init__(
+            f"no thread of process {pid} came to run Python code within {seconds:g} s",
+            "A long call into C code is the usual cause. Wait longer:  --timeout 60",
+        )
+
+
+class GilHeld(InjectionError):
+    """Our thread was started, but a C call holds the global interpreter lock."""
+
+    slug = "gil-held"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        super().__init__(
+            f"process {pid} did not release its interpreter lock within {seconds:g} s: a C call holds it",
+            "Our thread ends by itself as soon as the lock is free, without doing anything.\n"
+            "Wait longer:  --timeout 60",
+        )
+
+
+class BootstrapSilent(InjectionError):
+    """Our code was started in the process but did not report."""
+
+    slug = "bootstrap-silent"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, seconds: float) -> None:
+        super().__init__(
+            f"the agent was started in process {pid} but did not report within {seconds:g} s",
+            "The process may be very busy. Try again, or wait longer:  --timeout 60",
+        )

@@ -1,0 +1,91 @@
+"""What was measured could not be turned into a report."""
+
+from attach.errors.base import EXIT_USAGE, AttachError
+
+
+class ReportError(AttachError):
+    """What was measured could not be turned into a report; the measurement itself goes on."""
+
+
+class NothingMeasured(ReportError):
+    """No line of the code that is measured ran.
+
+    `left_out` names the packages that did run but are not measured, with the number of their lines.
+    """
+
+    slug = "nothing-measured"
+
+    def __init__(self, pid: int, left_out: tuple[tuple[str, int], ...] = ()) -> None:
+        if left_out:
+            shown = ", ".join(f"{name} ({lines} lines)" for name, lines in left_out[:10])
+            more = f" and {len(left_out) - 10} more" if len(left_out) > 10 else ""
+            hint = (
+                f"What did run is left out of the measurement: {shown}{more}.\n"
+                f"Measure one of them:  attach {pid} start-coverage --source {left_out[0][0]}\n"
+                f"Or everything:        attach {pid} start-coverage -L"
+            )
+        else:
+            hint = (
+                "Nothing ran in any Python thread since the measurement began: let the process do some work, "
+                f"then ask again.\nSee what it is doing:  attach {pid} threads"
+            )
+        super().__init__(f"no line of the measured code ran in process {pid}", hint)
+        self.pid = pid
+        self.left_out = left_out
+
+
+class NothingToReport(ReportError):
+    """Lines were measured, but no file of them can be shown: no source, or all left out by the configuration.
+
+    `problems` pairs each file with the reason.
+    """
+
+    slug = "nothing-to-report"
+
+    def __init__(self, pid: int, problems: tuple[tuple[str, str], ...]) -> None:
+        listed = "\n".join(f"  {path}: {reason}" for path, reason in problems[:10])
+        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
+        hint = (f"{listed}{more}\n" if listed else "The include and omit settings leave nothing over.\n") + (
+            f"Keep what was measured, and report where the sources are:  attach {pid} snapshot --data=FILE"
+        )
+        super().__init__(f"none of the files measured in process {pid} can be shown", hint)
+        self.pid = pid
+        self.problems = problems
+
+
+class MeasurementRejected(ReportError):
+    """What the target sent as its measurement is beyond any possible program."""
+
+    slug = "measurement-rejected"
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid} sent a measurement that cannot be true: {reason}",
+            "A process that was not tampered with does not send this. If you trust it, report this as a bug.",
+        )
+        self.pid = pid
+
+
+class ReportConfigNotUsable(ReportError):
+    """A coverage configuration file, or a setting in it, is not usable for the report."""
+
+    slug = "report-config-not-usable"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the coverage configuration is not usable: {reason}", "Correct it, or leave --rcfile out.")
+
+
+class OutputNotWritable(ReportError):
+    """A report cannot be written to where it was asked for: no permission, no space, not a directory."""
+
+    slug = "output-not-writable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"cannot write the report to {path}: {reason}",
+            "Nothing was lost, the measurement goes on. Name another place, for example\n"
+            "  --html=/tmp/htmlcov  or  --data=/tmp/.coverage",
+        )
+        self.path = path
+        self.reason = reason

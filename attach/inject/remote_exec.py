@@ -1,0 +1,195 @@
+"""The PEP 768 rung (CPython 3.14 and later): a request in the thread states, which the evaluation loop obeys.
+
+Written by us instead of by `sys.remote_exec`, so that it works from any Python of the operator, on deleted
+executables and across namespaces. Offsets: Include/internal/pycore_debug_offsets.h.
+"""
+
+import contextlib
+import os
+import struct
+import time
+from collections.abc import Iterator
+
+from attach.errors import MethodUnavailable, ThreadNotStopping
+from attach.inject.memory import MemoryFault
+from attach.inject.ptrace import ThreadGone, uninterrupted
+from attach.inject.runtime import Runtime
+from attach.inject.staging import NoPlace, StagedScript
+from attach.inject.target import StoppedThread, Target
+
+_METHOD = "remote-exec"
+_COOKIE = b"xdebugpy"
+_PLEASE_STOP = 0x20  # _PY_EVAL_PLEASE_STOP_BIT
+_MAX_THREADS = 20_000
+_MAX_INTERPRETERS = 1_000
+_PATH_SIZE = 512
+
+#: Positions in `_Py_DebugOffsets`, in words of 8 bytes.
+_VERSION, _RUNTIME_INTERPRETERS, _INTERPRETER_NEXT, _INTERPRETER_THREADS, _INTERPRETER_MAIN = 1, 5, 8, 9, 10
+_THREAD_NEXT = 24
+_LAYOUTS = {
+    # minor version: thread_state.native_thread_id, first of debugger_support
+    14: (28, 89),
+    15: (31, 105),
+}
+
+_SCRIPT = """\
+import time
+if time.time() < {deadline!r}:
+    try:
+        exec(compile({source!r}, "<live-attach>", "exec"), {{"__builtins__": __builtins__}})
+    except BaseException as error:
+        import posix
+        fd = posix.open({error_path!r}, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL, 0o600)
+        posix.write(fd, repr(error).encode("utf-8", "backslashreplace")[:4096])
+        posix.close(fd)
+"""
+
+
+class DebugOffsets:
+    """The parts of `_Py_DebugOffsets` that are needed. Raises `MethodUnavailable`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        if runtime.version.pair < (3, 14):
+            raise MethodUnavailable(_METHOD, f"CPython {runtime.version} came before PEP 768 (3.14)")
+        self.runtime_address = runtime.address("_PyRuntime")
+        if runtime.memory.read(self.runtime_address, 8) != _COOKIE:
+            raise MethodUnavailable(_METHOD, "the interpreter has no debug offsets")
+        words = struct.unpack("<128Q", runtime.memory.read(self.runtime_address, 1024))
+        layout = _LAYOUTS.get(words[_VERSION] >> 16 & 0xFF)
+        if words[_VERSION] >> 24 != 3 or layout is None:
+            raise MethodUnavailable(_METHOD, "its debug offsets are of an unknown version")
+        native_id, support = layout
+        self.interpreters = words[_RUNTIME_INTERPRETERS]
+        self.interpreter_next = words[_INTERPRETER_NEXT]
+        self.threads, self.main_thread = words[_INTERPRETER_THREADS], words[_INTERPRETER_MAIN]
+        self.thread_next, self.native_id = words[_THREAD_NEXT], words[native_id]
+        (self.eval_breaker, self.support, self.enabled, self.pending, self.script_path, path_size) = words[
+            support : support + 6
+        ]
+        if path_size != _PATH_SIZE or max(words[support : support + 5]) > 1 << 20:
+            raise MethodUnavailable(_METHOD, "its debug offsets are not the ones we know")
+
+
+class RemoteExec:
+    """Requests to all threads of the main interpreter to run one script; a context of `start`, `nudge`, `finish`.
+
+    Raises `MethodUnavailable` when it cannot be used.
+    """
+
+    def __init__(self, target: Target, source: str, seconds: float) -> None:
+        self.target = target
+        self.offsets = DebugOffsets(target.runtime)
+        self._interpreter = self._main_interpreter()
+        if target.memory.u32(self._interpreter + self.offsets.enabled) != 1:
+            raise MethodUnavailable(_METHOD, "the program runs with remote debugging disabled")
+        try:
+            self._script = StagedScript(target.process)
+            self._script.write(
+                _SCRIPT.format(
+                    deadline=time.time() + seconds, source=source, error_path=self._script.error_path
+                )
+            )
+        except NoPlace as place:
+            raise MethodUnavailable(_METHOD, str(place)) from None
+        self._requested = False
+
+    def _main_interpreter(self) -> int:
+        """The main interpreter: the last in the list, since each new one is put in front."""
+        memory, offsets = self.target.memory, self.offsets
+        interpreter = memory.u64(offsets.runtime_address + offsets.interpreters)
+        for _ in range(_MAX_INTERPRETERS):
+            if not interpreter:
+                break
+            following = memory.u64(interpreter + offsets.interpreter_next)
+            if not following:
+                return interpreter
+            interpreter = following
+        raise MethodUnavailable(_METHOD, "it has no main interpreter")
+
+    def _thread_states(self) -> Iterator[tuple[int, int]]:
+        """Address and native id of each thread state of the main interpreter."""
+        memory, offsets = self.target.memory, self.offsets
+        state = memory.u64(self._interpreter + offsets.threads)
+        for _ in range(_MAX_THREADS):
+            if not state:
+                return
+            yield state, memory.u64(state + offsets.native_id)
+            state = memory.u64(state + offsets.thread_next)
+
+    @contextlib.contextmanager
+    def _frozen(self) -> Iterator[dict[int, StoppedThread]]:
+        """All threads stopped, by their id here: only then no thread state can vanish under our writes."""
+        process = self.target.process
+        with uninterrupted(), contextlib.ExitStack() as stack:
+            held: dict[int, StoppedThread] = {}
+            for _ in range(10):
+                new = [tid for tid in process.tids() if tid not in held]
+                if not new:
+                    break
+                for tid in new:
+                    with contextlib.suppress(ThreadGone):
+                        held[tid] = stack.enter_context(self.target.stop(tid))
+            yield held
+
+    def start(self) -> str:
+        """Writes the requests. Where everybody sleeps, wakes the main thread with EINTR at once.
+
+        Gives a word about what was found.
+        """
+        ours = self.target.process.tids_by_inner_id()
+        memory, offsets = self.target.memory, self.offsets
+        path = os.fsencode(self._script.path) + b"\0"
+        with self._frozen() as held:
+            count = 0
+            for state, native_id in self._thread_states():
+                if ours.get(native_id) not in held:
+                    continue  # a state without a thread: being born or dying
+                support = state + offsets.support
+                memory.write(support + offsets.script_path, path)
+                memory.write(support + offsets.pending, struct.pack("<i", 1))
+                flags = memory.read(state + offsets.eval_breaker, 1)[0]
+                memory.write(state + offsets.eval_breaker, bytes([flags | _PLEASE_STOP]))
+                self._requested = True
+                count += 1
+            asleep = all(thread.wait for thread in held.values())
+            main = held.get(self.target.process.pid)
+            if asleep and main and main.fail_with_eintr():
+                return f"{count} thread(s), main thread woken"
+        return f"{count} thread(s)"
+
+    def nudge(self) -> bool:
+        """Has the main thread's wait fail with EINTR: Python then looks for requests, and waits on (PEP 475)."""
+        with uninterrupted():
+            try:
+                with self.target.stop(self.target.process.pid) as main:
+                    return main.fail_with_eintr()
+            except (ThreadGone, ThreadNotStopping):
+                return False
+
+    def error(self) -> str:
+        """The exception that our source raised, if one did."""
+        return self._script.error()
+
+    def pending(self) -> int:
+        """How many thread states still carry the request."""
+        try:
+            return sum(1 for state, _ in self._thread_states() if self._is_pending(state))
+        except MemoryFault:
+            return 0
+
+    def _is_pending(self, state: int) -> bool:
+        offsets = self.offsets
+        return self.target.memory.u32(state + offsets.support + offsets.pending) != 0
+
+    def finish(self) -> None:
+        """Takes back the requests that nobody took, and removes the script. Never leaves one behind silently."""
+        try:
+            if self._requested and self.pending():
+                with self._frozen():
+                    for state, _ in self._thread_states():
+                        where = state + self.offsets.support
+                        if self._is_pending(state):
+                            self.target.memory.write(where + self.offsets.pending, bytes(4))
+        finally:
+            self._script.remove()

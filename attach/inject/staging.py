@@ -1,0 +1,122 @@
+"""The one file that PEP 768 needs: a script in the target's file system, for some milliseconds.
+
+Written below /proc/PID/root without following any of the target's symbolic links, which would lead into our own root:
+openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS (Linux 5.6). It lies in a directory of its own with a random
+name and mode 0700 that belongs to the target's effective user.
+"""
+
+import contextlib
+import ctypes
+import os
+import secrets
+import struct
+
+from attach.process import Process
+
+_SYS_OPENAT2 = 437
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
+_DIRECTORIES = ("tmp", "var/tmp", "dev/shm")
+_SCRIPT, _ERROR = "run.py", "error"
+_MAX_ERROR = 4096
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NoPlace(Exception):
+    """No directory in which the target's user may have a file, or no openat2(2)."""
+
+
+def _openat2(directory: int, name: str, flags: int) -> int:
+    how = struct.pack("<QQQ", flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
+    result: int = _libc.syscall(
+        ctypes.c_long(_SYS_OPENAT2), directory, name.encode(), ctypes.c_char_p(how), ctypes.c_size_t(len(how))
+    )
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+    return result
+
+
+class StagedScript:
+    """A script that the target can read at `path`, which is a path in its own root; removed by `remove`.
+
+    Raises `NoPlace`.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._owner = (process.euid, process.egid)
+        self._name = f".live-attach-{secrets.token_hex(8)}"
+        root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._parent = self._directory = -1
+        try:
+            for parent in _DIRECTORIES:
+                try:
+                    self._make(root, parent)
+                except OSError:
+                    self.remove()
+                    continue
+                self._parent_name = parent
+                return
+        finally:
+            os.close(root)
+        raise NoPlace("no writable directory in its file system")
+
+    def _make(self, root: int, parent: str) -> None:
+        self._parent = _openat2(root, parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.mkdir(self._name, 0o700, dir_fd=self._parent)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._directory = os.open(self._name, flags, dir_fd=self._parent)
+        if os.fstat(self._directory).st_uid != os.geteuid():
+            raise PermissionError("the directory is not the one that was made")
+
+    @property
+    def path(self) -> str:
+        """Where the script is, for the target."""
+        return f"/{self._parent_name}/{self._name}/{_SCRIPT}"
+
+    @property
+    def error_path(self) -> str:
+        """Where the script may leave the text of an exception."""
+        return f"/{self._parent_name}/{self._name}/{_ERROR}"
+
+    def write(self, source: str) -> None:
+        """Writes the script and hands everything over to the target's user. Raises `NoPlace`."""
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            script = os.open(_SCRIPT, flags, 0o600, dir_fd=self._directory)
+            with open(script, "wb") as file:
+                file.write(source.encode())
+                file.flush()
+                if self._owner != (os.geteuid(), os.getegid()):
+                    os.fchown(script, *self._owner)
+            if self._owner != (os.geteuid(), os.getegid()):
+                os.fchown(self._directory, *self._owner)
+        except OSError as error:
+            raise NoPlace(f"cannot write a script for it: {error.strerror}") from None
+
+    def error(self) -> str:
+        """What the script left at `error_path`, empty if nothing. The content is the target's: only text."""
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(_ERROR, flags, dir_fd=self._directory)
+        except OSError:
+            return ""
+        with open(descriptor, "rb") as file:
+            try:
+                return file.read(_MAX_ERROR).decode("utf-8", "replace")
+            except OSError:
+                return ""
+
+    def remove(self) -> None:
+        """Removes the script and its directory. Never raises: what the target put there stays."""
+        for name in (_SCRIPT, _ERROR):
+            if self._directory >= 0:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=self._directory)
+        if self._parent >= 0:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._name, dir_fd=self._parent)
+        for descriptor in (self._directory, self._parent):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._directory = self._parent = -1

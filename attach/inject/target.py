@@ -1,0 +1,138 @@
+"""Everything an injection needs to know about its target before it stops a thread."""
+
+import re
+import struct
+from functools import cached_property
+
+from attach.errors import UnsupportedTarget
+from attach.inject.machine import Functions, Machine, Registers, Wait
+from attach.inject.memory import Mapping, Memory, MemoryFault
+from attach.inject.ptrace import Tracee
+from attach.inject.runtime import Runtime
+from attach.inject.x86_64_code import PYTHON_FUNCTIONS
+from attach.process import Process
+
+#: How much of a mapping is searched for the way home around a function of the C library.
+_NEAR = 1 << 16
+_FAR = 1 << 24
+_STACK_WORDS = 64
+
+
+class Target:
+    """The process with its memory, interpreter and machine, and the addresses of what the stubs call."""
+
+    def __init__(self, process: Process, memory: Memory, runtime: Runtime, machine: Machine) -> None:
+        self.process = process
+        self.memory = memory
+        self.runtime = runtime
+        self.machine = machine
+
+    @cached_property
+    def functions(self) -> Functions:
+        find = self.runtime.address
+        return Functions(
+            mmap=find("mmap"),
+            munmap=find("munmap"),
+            pthread_create=find("pthread_create"),
+            pthread_self=find("pthread_self"),
+            pthread_detach=find("pthread_detach"),
+            python={name: find(name) for name in PYTHON_FUNCTIONS},
+        )
+
+    @cached_property
+    def way_home(self) -> int:
+        """The address of the C library's return from signal handlers: ``rt_sigreturn``."""
+        for name, room in (("sigaction", _NEAR), ("sigaction", _FAR), ("mmap", _FAR)):
+            found = self.runtime.find(name)
+            mapping = self.runtime.mapping_at(found.address) if found else None
+            if found and mapping:
+                start = max(mapping.start, found.address - room)
+                try:
+                    code = self.memory.read(start, min(mapping.end, found.address + room) - start)
+                except MemoryFault:
+                    continue
+                match = re.search(self.machine.way_home_pattern, code, re.DOTALL)
+                if match:
+                    return start + match.start()
+        raise UnsupportedTarget(
+            f"the C library of process {self.process.pid} has no return from signal handlers that we know",
+            "glibc and musl are known.",
+        )
+
+    def prepare(self) -> None:
+        """Looks up everything that a stop would otherwise have to wait for."""
+        _ = self.functions, self.way_home
+
+    # ---- threads ----
+
+    def stop(self, tid: int) -> "StoppedThread":
+        """Stops one thread; see `StoppedThread`."""
+        return StoppedThread(self, tid)
+
+    def mapping_of_caller(self, stack: int) -> Mapping | None:
+        """The image from which the C library was called, by the return addresses on a stopped thread's stack."""
+        library = self.runtime.mapping_at(self.functions.mmap)
+        try:
+            words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
+        except MemoryFault:
+            return None
+        for word in words:
+            mapping = self.runtime.mapping_at(word)
+            if mapping and mapping.executable and mapping.inode and library and mapping.path != library.path:
+                return mapping
+        return None
+
+    def python_retries(self, stack: int) -> bool:
+        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
+
+        Extension modules and event loops of other languages are not trusted to.
+        """
+        caller = self.mapping_of_caller(stack)
+        if caller is None:
+            return False
+        name = caller.path.rpartition("/")[2]
+        return caller.path == self.runtime.python.path or name.startswith(("select.", "_socket.", "_signal."))
+
+
+class StoppedThread(Tracee):
+    """A stopped thread whose interrupted system call will go on as if nothing had happened.
+
+    Most calls are restarted by the kernel, with the remaining time. `epoll_wait` and a few others are not: they fail
+    with EINTR natively. Python's own callers are left to repeat those, because they know how much time remains; for
+    others the call is begun anew, since they may not expect EINTR.
+    """
+
+    def __init__(self, target: Target, tid: int) -> None:
+        super().__init__(target.process, target.memory, target.machine, tid)
+        #: The wait it was found in, None if it was running or in another system call.
+        self.wait: Wait | None = None
+        try:
+            self._keep_the_call(target)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _keep_the_call(self, target: Target) -> None:
+        registers, machine = self.registers, self.machine
+        address = machine.instruction(registers)
+        try:
+            code = target.memory.read(address - 8, 8)
+        except MemoryFault:
+            return
+        self.wait = machine.interrupted_wait(registers, code)
+        if self.wait and not machine.restarts_by_itself(registers):
+            stack = machine.stack(registers)
+            if self.wait.endless or not target.python_retries(stack):
+                self.set_registers(machine.begun_anew(registers))
+
+    def fail_with_eintr(self) -> bool:
+        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.
+
+        False if the thread is in no wait."""
+        if self.wait is None:
+            return False
+        registers: Registers = self.registers
+        if self.machine.system_call(registers) < 0:  # it was begun anew
+            return False
+        self.set_registers(self.machine.failing_with_eintr(registers))
+        return True

@@ -1,0 +1,139 @@
+"""The ptrace rung: a borrowed thread maps our code and starts our thread, or adds a pending call that does."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attach.errors import ResourceLimit
+from attach.inject.block import PAGE, Block
+from attach.inject.machine import Registers
+from attach.inject.ptrace import Borrowed, uninterrupted
+from attach.inject.target import StoppedThread, Target
+
+_PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
+_MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
+_MAX_ERRNO = 4095
+
+#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
+_DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
+
+
+class NotNow(Exception):
+    """The thread was not where it can be borrowed; a moment later it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One started injection: its block, the thread that was borrowed, where, and for how long it was stopped."""
+
+    block: Block
+    tid: int
+    where: str
+    stopped_ms: float
+    #: Whether a pending call has to be run first.
+    pending: bool
+
+
+def start_from_parked(target: Target, tid: int, block: Block) -> Start:
+    """Has the parked thread `tid` start our thread. Raises `NotNow`, `ResourceLimit`, `ThreadGone`, `CallFaulted`."""
+    machine = target.machine
+    code = machine.parked_entry_page(target.functions) + machine.thread_page(target.functions)
+    way_home = target.way_home
+
+    def unmapped_itself(registers: Registers) -> bool:
+        return (
+            machine.system_call(registers) == machine.MUNMAP
+            and machine.first_argument(registers) == block.entry_page
+        )
+
+    with uninterrupted():
+        since = time.perf_counter()
+        with target.stop(tid) as stopped:
+            if stopped.wait is None:
+                raise NotNow
+            with stopped.borrowed(way_home) as borrowed:
+                _map(target, borrowed, block, code)
+                end = borrowed.call(block.entry_page, (block.address,), unmapped_itself)
+                error = machine.created(end)
+                if error:
+                    _unmap(target, borrowed, block.thread_page, block.unmapped_by_thread)
+                    raise no_thread(target, error)
+            where = stopped.wait.name
+    return Start(block, tid, where, (time.perf_counter() - since) * 1e3, pending=False)
+
+
+def start_by_pending_call(target: Target, block: Block) -> Start:
+    """Adds a pending call in the main thread, where it will run. Raises as `start_from_parked`.
+
+    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must not be made
+    to call it. So the main thread has to be in the evaluation loop itself, or in an image that cannot hold the lock.
+    """
+    machine = target.machine
+    code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
+    way_home = target.way_home
+    with uninterrupted():
+        since = time.perf_counter()
+        with target.stop(target.process.pid) as stopped:
+            where = _place_for_pending_call(target, stopped)
+            with stopped.borrowed(way_home) as borrowed:
+                _map(target, borrowed, block, code)
+                end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
+                if machine.created(end):
+                    _unmap(target, borrowed, block.entry_page, block.total)
+                    raise NotNow  # the queue of pending calls is full
+    return Start(block, stopped.tid, where, (time.perf_counter() - since) * 1e3, pending=True)
+
+
+def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str:
+    if stopped.wait:
+        return stopped.wait.name
+    address = target.machine.instruction(stopped.registers)
+    loop = target.runtime.python.symbol("_PyEval_EvalFrameDefault")
+    if loop and address in loop:
+        return "the evaluation loop"
+    mapping = target.runtime.mapping_at(address)
+    if mapping and mapping.inode and mapping.path != target.runtime.python.path:
+        name = os.path.basename(mapping.path)
+        if not any(word in name for word in _DELICATE):
+            return name
+    raise NotNow
+
+
+def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
+    """Maps and fills entry page, thread page and block. Nothing is ever writable and executable at once."""
+    machine, functions = target.machine, target.functions
+
+    def mapped(registers: Registers) -> bool:
+        return machine.system_call(registers) == machine.MMAP
+
+    def call(address: int, size: int, protection: int, flags: int) -> int:
+        arguments = (address, size, protection, flags | _MAP_PRIVATE | _MAP_ANONYMOUS, -1, 0)
+        result = machine.result(borrowed.call(functions.mmap, arguments, mapped))
+        if -_MAX_ERRNO <= result < 0:
+            what = "executable memory" if protection & _PROT_EXEC else "memory"
+            raise ResourceLimit(target.process.pid, f"{what}: {os.strerror(-result)}", "Max address space")
+        return result
+
+    block.placed(call(0, block.total, _PROT_READ | _PROT_EXEC, 0))
+    try:
+        call(block.address, block.size, _PROT_READ | _PROT_WRITE, _MAP_FIXED)
+        target.memory.write(block.address, block.content)
+        target.memory.write(block.entry_page, code)
+    except BaseException:
+        _unmap(target, borrowed, block.entry_page, block.total)
+        raise
+
+
+def _unmap(target: Target, borrowed: Borrowed, address: int, size: int) -> None:
+    machine = target.machine
+    borrowed.call(
+        target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP
+    )
+
+
+def no_thread(target: Target, error: int) -> ResourceLimit:
+    """The error for a pthread_create that failed."""
+    return ResourceLimit(
+        target.process.pid, f"another thread: {os.strerror(error)}", "Max processes, Max address space"
+    )

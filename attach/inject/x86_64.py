@@ -1,0 +1,221 @@
+"""x86_64: registers, system calls, signal frames. The stubs are in x86_64_code.py.
+
+Sources: arch/x86/include/uapi/asm/{ptrace,sigcontext,ucontext}.h, arch/x86/kernel/signal_64.c of Linux, and the
+System V ABI's calling convention.
+"""
+
+import struct
+
+from attach.inject import x86_64_code
+from attach.inject.machine import Functions, Registers, Wait
+
+_NAMES = (
+    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
+    "fs_base gs_base ds es fs gs"
+).split()
+_LAYOUT = struct.Struct("<27Q")
+_SIGCONTEXT = "r8 r9 r10 r11 r12 r13 r14 r15 rdi rsi rbp rbx rdx rax rcx rsp rip eflags".split()
+_ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
+_CALL_ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+_ALL_ONES = (1 << 64) - 1
+_DIRECTION_FLAG = 0x400
+_RED_ZONE = 128
+_SYSCALL_INSTRUCTION = b"\x0f\x05"
+
+_EINTR = -4
+#: -ERESTARTSYS, -ERESTARTNOINTR, -ERESTARTNOHAND: the call begins anew unless a signal handler ran.
+_RESTARTS = (-512, -513, -514)
+#: -ERESTART_RESTARTBLOCK: the kernel remembers when the wait ends.
+_RESTARTS_WITH_MEMORY = -516
+
+_RESTART_SYSCALL = 219
+_FUTEX, _POLL, _NANOSLEEP, _CLOCK_NANOSLEEP = 202, 7, 35, 230
+_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_COMMAND = 0, 9, 0x7F
+
+#: Blocking calls in which a thread holds no lock of the C library: number -> name, and the index of the argument
+#: that is its timeout where the kernel does not restart the call by itself.
+_WAITS: dict[int, tuple[str, int | None]] = {
+    0: ("read", None),
+    7: ("poll", None),
+    23: ("select", None),
+    34: ("pause", None),
+    35: ("nanosleep", None),
+    43: ("accept", None),
+    45: ("recvfrom", None),
+    47: ("recvmsg", None),
+    61: ("wait4", None),
+    128: ("rt_sigtimedwait", 2),
+    130: ("rt_sigsuspend", None),
+    202: ("futex", None),
+    230: ("clock_nanosleep", None),
+    232: ("epoll_wait", 3),
+    247: ("waitid", None),
+    270: ("pselect6", None),
+    271: ("ppoll", None),
+    281: ("epoll_pwait", 3),
+    288: ("accept4", None),
+    441: ("epoll_pwait2", 3),
+}
+_TIMEOUT_IS_POINTER = frozenset({128, 441})
+
+# the frame of a signal handler: return address, ucontext up to the signal mask
+_UC_FLAGS = 7  # UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+_NO_SUCH_STACK = 0x7FFFFFFF  # flags that sigaltstack(2) refuses: the alternate stack stays as it is
+_XSAVE_WORDS = 464  # where an XSAVE image has bytes for software
+_XSAVE_MAGIC1, _XSAVE_MAGIC2 = 0x46505853, 0x46505845
+_AMX_FEATURES = 0x60000
+_SIZE_WITHOUT_AMX = 2696
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+class X86_64:
+    """Implements `attach.inject.machine.Machine`."""
+
+    elf_machine = 62
+    vector_set = 0x202  # NT_X86_XSTATE
+    MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
+    way_home_pattern = rb"(?:\x48\xc7\xc0|\xb8)\x0f\x00\x00\x00\x0f\x05"  # mov $15,%rax; syscall
+
+    def decode(self, raw: bytes) -> Registers:
+        return dict(zip(_NAMES, _LAYOUT.unpack(raw[: _LAYOUT.size]), strict=True))
+
+    def encode(self, registers: Registers) -> bytes:
+        return _LAYOUT.pack(*(registers[name] for name in _NAMES))
+
+    def instruction(self, registers: Registers) -> int:
+        return registers["rip"]
+
+    def stack(self, registers: Registers) -> int:
+        return registers["rsp"]
+
+    def system_call(self, registers: Registers) -> int:
+        return _signed(registers["orig_rax"])
+
+    def first_argument(self, registers: Registers) -> int:
+        return registers["rdi"]
+
+    def result(self, registers: Registers) -> int:
+        return _signed(registers["rax"])
+
+    def created(self, registers: Registers) -> int:
+        value = registers["r12"] & 0xFFFFFFFF
+        return value - (1 << 32) if value >> 31 else value
+
+    # ---- interrupted waits ----
+
+    def wait_named(self, number: int, arguments: tuple[int, ...]) -> Wait | None:
+        if number == _RESTART_SYSCALL:
+            number = self._restarted(arguments)
+        if number not in _WAITS:
+            return None
+        # a plain FUTEX_WAIT may be a lock of malloc or of the dynamic linker
+        if number == _FUTEX and arguments[1] & _FUTEX_COMMAND != _FUTEX_WAIT_BITSET:
+            return None
+        name, timeout = _WAITS[number]
+        if timeout is None:
+            return Wait(name, endless=False)
+        value = arguments[timeout]
+        endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
+        return Wait(name, endless)
+
+    @staticmethod
+    def _restarted(arguments: tuple[int, ...]) -> int:
+        """Which call restart_syscall(2) continues, by the arguments still in the registers."""
+        first, second = arguments[0], arguments[1] & 0xFFFFFFFF
+        if first < 4096:
+            return _CLOCK_NANOSLEEP  # a clock id, not a pointer
+        command = second & _FUTEX_COMMAND
+        if second & ~0x1FF == 0 and command in (_FUTEX_WAIT, _FUTEX_WAIT_BITSET):
+            return _FUTEX  # or a poll of that many descriptors: taken for the less safe of the two
+        return _POLL if second < 1 << 20 else _NANOSLEEP
+
+    def interrupted_wait(self, registers: Registers, code: bytes) -> Wait | None:
+        result = self.result(registers)
+        number = self.system_call(registers)
+        if number < 0 or not (result in _RESTARTS or result in (_RESTARTS_WITH_MEMORY, _EINTR)):
+            return None
+        if not code.endswith(_SYSCALL_INSTRUCTION):
+            return None
+        return self.wait_named(number, tuple(registers[name] for name in _CALL_ARGUMENTS))
+
+    def restarts_by_itself(self, registers: Registers) -> bool:
+        return self.result(registers) != _EINTR
+
+    def begun_anew(self, registers: Registers) -> Registers:
+        return registers | {
+            "rip": registers["rip"] - len(_SYSCALL_INSTRUCTION),
+            "rax": registers["orig_rax"],
+            "orig_rax": _ALL_ONES,
+        }
+
+    def failing_with_eintr(self, registers: Registers) -> Registers:
+        return registers | {"rax": _EINTR & _ALL_ONES, "orig_rax": _ALL_ONES}
+
+    # ---- calls into the target ----
+
+    def _by_itself(self, registers: Registers) -> Registers:
+        """What the kernel makes of the registers when a thread leaves a system call for a signal handler."""
+        if self.system_call(registers) >= 0:
+            if self.result(registers) in _RESTARTS:
+                return self.begun_anew(registers)
+            if self.result(registers) == _RESTARTS_WITH_MEMORY:
+                return self.failing_with_eintr(registers)
+        return registers
+
+    def home_frame(
+        self, registers: Registers, vectors: bytes, mask: int, way_home: int
+    ) -> tuple[int, bytes]:
+        state = self._xsave_of_frame(vectors)
+        home = self._by_itself(registers)
+        floor = (registers["rsp"] - _RED_ZONE - len(state)) & ~63
+        frame = floor - 320 - 8  # 8 below a multiple of 16, as after a call instruction
+        general = struct.pack("<18Q", *(home[name] for name in _SIGCONTEXT))
+        segments = struct.pack("<HHHH", home["cs"] & 0xFFFF, 0, 0, home["ss"] & 0xFFFF)
+        rest = struct.pack("<4QQ8Q", 0, 0, 0, 0, floor, *([0] * 8))
+        stack = struct.pack("<QIIQ", 0, _NO_SUCH_STACK, 0, 0)
+        context = struct.pack("<QQ", _UC_FLAGS, 0) + stack + general + segments + rest + struct.pack("<Q", mask)
+        content = struct.pack("<Q", way_home) + context
+        return frame, content.ljust(floor - frame, b"\0") + state
+
+    @staticmethod
+    def _xsave_of_frame(vectors: bytes) -> bytes:
+        """The XSAVE image as the kernel lays it into signal frames: with a note of its size, and an end mark."""
+        (features,) = struct.unpack_from("<Q", vectors, _XSAVE_WORDS)
+        if features & _AMX_FEATURES:
+            vectors = vectors[:_SIZE_WITHOUT_AMX]
+            features &= ~_AMX_FEATURES
+        size = len(vectors)
+        note = struct.pack("<IIQI", _XSAVE_MAGIC1, size + 4, features, size).ljust(48, b"\0")
+        image = vectors[:_XSAVE_WORDS] + note + vectors[_XSAVE_WORDS + 48 :]
+        return image + struct.pack("<I", _XSAVE_MAGIC2)
+
+    def at_home(self, registers: Registers, frame: int, way_home: int) -> Registers:
+        return registers | {"rip": way_home, "rsp": frame + 8, "orig_rax": _ALL_ONES}
+
+    def calling(
+        self, registers: Registers, function: int, arguments: tuple[int, ...], frame: int, way_home: int
+    ) -> Registers:
+        changed = {
+            "rip": function,
+            "rsp": frame,
+            "rax": 0,
+            "orig_rax": _ALL_ONES,
+            "eflags": registers["eflags"] & ~_DIRECTION_FLAG,
+            "rbx": arguments[0] if arguments else 0,
+        }
+        changed.update((name, value & _ALL_ONES) for name, value in zip(_ARGUMENTS, arguments, strict=False))
+        return registers | changed
+
+    # ---- stubs ----
+
+    def thread_page(self, functions: Functions) -> bytes:
+        return x86_64_code.thread_page(functions)
+
+    def parked_entry_page(self, functions: Functions) -> bytes:
+        return x86_64_code.parked_entry_page(functions)
+
+    def pending_entry_page(self, functions: Functions) -> bytes:
+        return x86_64_code.pending_entry_page(functions)

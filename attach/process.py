@@ -1,0 +1,230 @@
+"""What /proc says about a process.
+
+Everything here is read afresh on each access, and copes with a process that ends at any moment: then `NoSuchProcess`
+is raised, as it is for a PID that was given to another process meanwhile.
+"""
+
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from functools import cached_property
+
+from attach.errors import NoSuchProcess, NotAProcess
+
+#: The namespaces that matter for attaching (namespaces(7)).
+NAMESPACES = ("mnt", "pid", "net", "user", "time")
+
+
+class Process:
+    """One process, told from a later one with the same PID by its start time.
+
+    Raises `NoSuchProcess`, or `NotAProcess` when the number is a thread's.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        if pid <= 0:
+            raise NoSuchProcess(pid)
+        tgid = int(self.status_field("Tgid"))
+        if tgid != pid:
+            raise NotAProcess(pid, tgid)
+        #: When it was started, in clock ticks after boot (field 22 of /proc/PID/stat).
+        self.start_time = int(self._stat()[19])
+
+    def __repr__(self) -> str:
+        return f"Process({self.pid})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Process) and (self.pid, self.start_time) == (other.pid, other.start_time)
+
+    def __hash__(self) -> int:
+        return hash((self.pid, self.start_time))
+
+    # ---- reading ----
+
+    def path(self, name: str) -> str:
+        """The path of one of its files in /proc."""
+        return f"/proc/{self.pid}/{name}"
+
+    def read(self, name: str) -> bytes:
+        """The content of one of its files in /proc. Raises `NoSuchProcess`; PermissionError is left to the caller."""
+        try:
+            with open(self.path(name), "rb", buffering=0) as file:
+                return file.readall()
+        except (FileNotFoundError, ProcessLookupError):
+            raise NoSuchProcess(self.pid) from None
+
+    def _stat(self) -> list[str]:
+        """The fields of /proc/PID/stat from the third on. The second, the name, may itself contain ``)``."""
+        fields = self.read("stat").decode("utf-8", "replace").rpartition(")")[2].split()
+        if len(fields) < 20:
+            raise NoSuchProcess(self.pid)
+        return fields
+
+    def status_field(self, name: str, tid: int | None = None) -> str:
+        """One line of /proc/PID/status, or of one thread's, without its name. Empty if this kernel has none."""
+        where = "status" if tid is None else f"task/{tid}/status"
+        for line in self.read(where).decode("utf-8", "replace").splitlines():
+            key, _, value = line.partition(":")
+            if key == name:
+                return value.strip()
+        return ""
+
+    def _link(self, name: str) -> str:
+        try:
+            return os.readlink(self.path(name))
+        except (FileNotFoundError, ProcessLookupError):
+            raise NoSuchProcess(self.pid) from None
+
+    # ---- facts ----
+
+    def alive(self) -> bool:
+        """Whether this very process still exists and is not a zombie."""
+        try:
+            fields = self._stat()
+        except NoSuchProcess:
+            return False
+        return int(fields[19]) == self.start_time and fields[0] not in "ZX"
+
+    @property
+    def state(self) -> str:
+        """One letter, as ps(1) shows it: R, S, D, T (stopped), t (traced), Z (zombie), X, I."""
+        return self._stat()[0]
+
+    @property
+    def ppid(self) -> int:
+        """Its parent's PID, 0 if the parent is outside our PID namespace."""
+        return int(self._stat()[1])
+
+    @property
+    def name(self) -> str:
+        """The main thread's name, at most 15 bytes (/proc/PID/comm)."""
+        return self.read("comm").decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def argv(self) -> list[str]:
+        """The command line; empty for a kernel thread and a zombie."""
+        raw = self.read("cmdline")
+        return [part.decode("utf-8", "replace") for part in raw.rstrip(b"\0").split(b"\0")] if raw else []
+
+    @property
+    def exe(self) -> str:
+        """The path of its executable in its own mount namespace. Raises PermissionError."""
+        return self._link("exe")
+
+    @property
+    def cwd(self) -> str:
+        """Its working directory, in its own mount namespace. Raises PermissionError."""
+        return self._link("cwd")
+
+    @property
+    def root(self) -> str:
+        """The path below which we see the target's file system. Following its symlinks leads into our own root."""
+        return self.path("root")
+
+    def sees_other_files(self) -> bool:
+        """Whether a path may mean another file there than here: another mount namespace, or chroot."""
+        if "mnt" in self.foreign_namespaces:
+            return True
+        try:
+            ours, theirs = os.stat("/"), os.stat(self.root + "/")
+        except OSError:
+            return True
+        return (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino)
+
+    def is_directory(self, path: str) -> bool:
+        """Whether `path`, absolute, is a directory in the target's file system."""
+        return os.path.isdir(self.root + path if self.sees_other_files() else path)
+
+    def started_at(self) -> float:
+        """When it was started, in seconds since the epoch, to about a hundredth."""
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return time.time() - uptime + self.start_time / os.sysconf("SC_CLK_TCK")
+
+    def _ids(self, name: str) -> list[int]:
+        return [int(field) for field in self.status_field(name).split()]
+
+    @property
+    def uid(self) -> int:
+        """The real user id."""
+        return self._ids("Uid")[0]
+
+    @property
+    def euid(self) -> int:
+        """The effective user id: files the process makes belong to it, nearly always."""
+        return self._ids("Uid")[1]
+
+    @property
+    def egid(self) -> int:
+        """The effective group id."""
+        return self._ids("Gid")[1]
+
+    @property
+    def user(self) -> str:
+        """The effective user's name here, or its number if it has none."""
+        euid = self.euid
+        try:
+            return pwd.getpwuid(euid).pw_name
+        except KeyError:
+            return str(euid)
+
+    @property
+    def tracer(self) -> int:
+        """The PID of the program that traces it, 0 if none."""
+        return int(self.status_field("TracerPid") or 0)
+
+    @property
+    def seccomp(self) -> int:
+        """0: none, 1: strict, 2: filter (seccomp(2))."""
+        return int(self.status_field("Seccomp") or 0)
+
+    @cached_property
+    def inner_pid(self) -> int:
+        """Its PID in its own, innermost PID namespace: what ``os.getpid()`` says there."""
+        return int((self.status_field("NSpid") or str(self.pid)).split()[-1])
+
+    @property
+    def foreign_namespaces(self) -> frozenset[str]:
+        """Which of `NAMESPACES` differ from ours; those that cannot be read are left out."""
+        different = set()
+        for kind in NAMESPACES:
+            try:
+                if os.readlink(self.path(f"ns/{kind}")) != os.readlink(f"/proc/self/ns/{kind}"):
+                    different.add(kind)
+            except OSError:
+                continue
+        return frozenset(different)
+
+    # ---- threads ----
+
+    def tids(self) -> list[int]:
+        """The ids of its threads as we see them, the main thread's (which is the PID) first."""
+        try:
+            names = os.listdir(self.path("task"))
+        except (FileNotFoundError, ProcessLookupError):
+            raise NoSuchProcess(self.pid) from None
+        return sorted((int(name) for name in names), key=lambda tid: (tid != self.pid, tid))
+
+    def has_thread(self, tid: int) -> bool:
+        """Whether `tid` is, at this moment, a thread of this process."""
+        return os.path.exists(self.path(f"task/{tid}"))
+
+    def tids_by_inner_id(self) -> dict[int, int]:
+        """Each thread's id in its innermost PID namespace (``native_thread_id``) -> its id here."""
+        found = {}
+        for tid in self.tids():
+            try:
+                inner = self.status_field("NSpid", tid)
+            except NoSuchProcess:
+                continue  # this thread has just ended
+            found[int(inner.split()[-1]) if inner else tid] = tid
+        return found
+
+
+def pids() -> Iterator[int]:
+    """The PIDs of all processes that we see, in no order."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            yield int(name)

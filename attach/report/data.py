@@ -1,0 +1,166 @@
+"""What a snapshot brings, checked: names and numbers only, whatever the target sends.
+
+The target is not trusted: everything here is plain `str`, `bytes` and `int`, bounded in size and number
+before it is unpacked. Nothing of it is ever executed, unpickled or given to SQLite other than as a value.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attach.errors import MeasurementRejected, NothingMeasured
+from attach_agent.wire import unpack_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coverage import CoverageData
+
+#: Line numbers are below this; CPython's own limit for a line table is higher, no real file comes near.
+MAX_LINE = 10_000_000
+MAX_FILES = 100_000
+#: Recorded lines of all files together; a server with the whole standard library has about a million.
+MAX_RECORDED = 10_000_000
+#: Bytes of a path, as Linux's PATH_MAX.
+MAX_PATH = 4096
+#: Bytes of a file name: pages of a report are named after it, with a prefix and a suffix, and may have 255.
+MAX_NAME = 220
+_BATCH = 100_000
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The rights with which a process reads files: its file system user, group and supplementary groups."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The lines that ran in one process, as its agent copied them.
+
+    `lines` maps the target's path of a file to its line numbers, one bit each
+    (`attach_agent.wire.pack_lines`). `root` is ``/proc/PID/root`` when the target sees other files than we
+    do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their lines.
+    `taken_at` and `started` (when the program started; for a worker, its master) are seconds since the epoch.
+    `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
+    static context).
+    """
+
+    pid: int
+    python: tuple[int, int, int]
+    lines: Mapping[str, bytes]
+    root: str
+    cwd: str
+    taken_at: float
+    left_out: tuple[tuple[str, int], ...] = ()
+    owner: Owner | None = None
+    started: float | None = None
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class Unreported:
+    """A file that ran but that a report does not show, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A measurement within bounds: absolute paths of the target, and what had to be left aside."""
+
+    lines: dict[str, bytes]
+    unreported: tuple[Unreported, ...]
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for the characters that could steer a terminal or break a report's syntax."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+def check(measured: Measured) -> Checked:
+    """Bring what the target sent within bounds.
+
+    One odd file does not spoil the others: it is left aside with its reason.
+
+    Raises:
+        MeasurementRejected: as a whole it is beyond any real program.
+        NothingMeasured: no line ran.
+    """
+    if len(measured.lines) > MAX_FILES:
+        raise MeasurementRejected(measured.pid, f"{len(measured.lines)} files")
+    lines: dict[str, bytes] = {}
+    unreported: list[Unreported] = []
+    recorded = 0
+    for path, numbits in measured.lines.items():
+        if type(path) is not str or type(numbits) is not bytes:
+            raise MeasurementRejected(measured.pid, "a file without a name or lines")
+        count = _count(numbits)
+        if not count:
+            continue
+        recorded += count
+        if recorded > MAX_RECORDED:
+            raise MeasurementRejected(measured.pid, f"more than {MAX_RECORDED} lines")
+        if reason := _odd(path, numbits):
+            unreported.append(Unreported(printable(path[:200]), reason))
+        else:
+            absolute = posixpath.normpath(posixpath.join(measured.cwd, path)) if path[0] != "/" else path
+            lines[absolute] = either(lines.get(absolute, b""), numbits)
+    if not lines and not unreported:
+        left_out = tuple((printable(str(name)[:200]), int(count)) for name, count in measured.left_out)
+        raise NothingMeasured(measured.pid, left_out)
+    return Checked(lines, tuple(unreported))
+
+
+def _count(numbits: bytes) -> int:
+    """How many lines are recorded, without line 0, which stands for code that has no line."""
+    return (int.from_bytes(numbits, "little") & ~1).bit_count()
+
+
+def _odd(path: str, numbits: bytes) -> str:
+    """Why this file cannot be part of a report, or an empty string."""
+    if path.startswith("<") and path.endswith(">"):
+        return "code that was made without a file"
+    if not path or "\0" in path:
+        return "not a file name"
+    try:
+        if len(path.encode()) > MAX_PATH or len(printable(posixpath.basename(path)).encode()) > MAX_NAME:
+            return "the name is too long"
+    except UnicodeEncodeError:
+        return "the name is not UTF-8, which coverage's data files cannot hold"
+    if len(numbits.rstrip(b"\0")) > MAX_LINE // 8:
+        return f"line numbers of {MAX_LINE} and more"
+    return ""
+
+
+def either(one: bytes, other: bytes) -> bytes:
+    """The lines that are in one of the two packed sets."""
+    if not one or not other:
+        return one or other
+    size = max(len(one), len(other))
+    return (int.from_bytes(one, "little") | int.from_bytes(other, "little")).to_bytes(size, "little")
+
+
+def fill(data: CoverageData, lines: Mapping[str, bytes], context: str = "") -> None:
+    """Put packed lines into coverage's data, in batches so that few numbers are in memory at a time."""
+    if context:
+        data.set_context(context)
+    batch: dict[str, set[int]] = {}
+    size = 0
+    for path in sorted(lines):
+        batch[path] = unpack_lines(lines[path]) - {0}
+        size += len(batch[path])
+        if size > _BATCH:
+            data.add_lines(batch)
+            batch, size = {}, 0
+    data.add_lines(batch)

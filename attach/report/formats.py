@@ -1,0 +1,261 @@
+"""Rendering with coverage.py: text, HTML, XML, JSON, LCOV, annotated sources and its data file."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+import warnings
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, cast
+
+from coverage import Coverage, CoverageData
+from coverage.exceptions import ConfigError, CoverageWarning, DataError, NoDataError
+from coverage.files import PathAliases, relative_filename
+from coverage.results import should_fail_under
+
+from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
+from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable
+from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
+from attach.report.reporter import TargetSources
+from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
+from attach.report.sources import Source, read_local, read_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import TextIO
+
+#: A format's place, or the setting that tells it. coverage annotates beside the sources, which are the
+#: target's.
+_PLACES: dict[Format, str] = {
+    "html": "html:directory",
+    "xml": "xml:output",
+    "json": "json:output",
+    "lcov": "lcov:output",
+    "data": "run:data_file",
+    "text": STDOUT,
+    "annotate": "annotate",
+}
+
+
+def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options) -> ReportResult:
+    """`attach.report.write`, which see."""
+    with ExitStack() as stack:
+        caught = stack.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always", CoverageWarning)
+        stack.enter_context(_config_errors())
+        stack.enter_context(_without_collector())
+        report = _Report(measured, check(measured), options, wanted)
+        outputs = [stack.enter_context(report.output(want, out)) for want in wanted]
+        totals = [report.render(want, output) for want, output in zip(wanted, outputs, strict=True)]
+        total = next((total for total in totals if total is not None), None)
+        total, missed = report.limit_missed(total)
+        report.require_something_shown()
+        for output in outputs:
+            output.place()
+    return ReportResult(
+        written=tuple((want.format, output.path) for want, output in zip(wanted, outputs, strict=True)),
+        files=report.shown(),
+        total=total,
+        fail_under=missed,
+        unreported=report.unreported(),
+        changed=report.changed,
+        warnings=tuple(_told(caught)),
+        notes=report.notes(),
+    )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Syntax trees are many objects without cycles: looking for some in them is 30 % of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def _config_errors() -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise ReportConfigNotUsable(printable(str(error))) from error
+
+
+def _told(caught: Sequence[warnings.WarningMessage]) -> Iterator[str]:
+    """coverage's warnings, but for those that `ReportResult.unreported` tells."""
+    for warning in caught:
+        message = str(warning.message)
+        if issubclass(warning.category, CoverageWarning) and not message.startswith("Couldn't parse"):
+            yield printable(message)
+
+
+class _Report:
+    """One measurement in coverage's hands."""
+
+    def __init__(
+        self,
+        measured: Measured,
+        checked: Checked,
+        options: Options,
+        wanted: Sequence[Wanted],
+    ) -> None:
+        self._measured = measured
+        self._options = options
+        self._analyzed = [want.format for want in wanted if want.format != "data"]
+        self._plugin = TargetSources(keep=len(self._analyzed) > 1)
+        self._coverage = Coverage(
+            data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register]
+        )
+        self._relative = bool(self._coverage.get_option("run:relative_files"))
+        aliases = self._aliases()
+        self._settle_names()
+        sources = read_sources(measured, checked.lines)
+        self._coverage.get_data()  # fixes the working directory that names are relative to
+        self._unreported = list(checked.unreported)
+        self._lines: dict[str, bytes] = {}
+        for path, numbits in checked.lines.items():
+            self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
+        self.changed = tuple(
+            sorted({printable(source.path) for source in sources.values() if source.changed})
+        )
+        self._names = self._claim({source.path: source for source in sources.values()}, aliases)
+
+    def _aliases(self) -> PathAliases:
+        """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
+        aliases = PathAliases(relative=self._relative)
+        for result, *patterns in cast("dict[str, list[str]]", self._coverage.get_option("paths")).values():
+            for pattern in patterns:
+                aliases.add(pattern, result)
+        return aliases
+
+    def _settle_names(self) -> None:
+        """Keep coverage from looking up names, which are the target's, in the operator's file system."""
+        self._coverage.set_option("paths", {})
+        self._coverage.set_option("run:relative_files", True)
+        source = cast("list[str] | None", self._coverage.get_option("run:source"))
+        if source:
+            absolute = [os.path.realpath(folder) if os.path.isdir(folder) else folder for folder in source]
+            self._coverage.set_option("run:source", absolute)
+
+    def _claim(self, sources: dict[str, Source], aliases: PathAliases) -> list[str]:
+        """Give coverage the files that have a source; returns the names it knows them by."""
+        contents: dict[str, bytes] = {}
+        lines: dict[str, bytes] = {}
+        for path, source in sources.items():
+            name = aliases.map(path)
+            local = source if name == path else read_local(name)
+            name = printable(relative_filename(name) if self._relative else name)
+            if local.content is None:
+                self._unreported.append(Unreported(name, local.problem))
+            else:
+                contents[name] = local.content
+                lines[name] = either(lines.get(name, b""), self._lines[path])
+        return self._plugin.claim(self._coverage, contents, lines, self._measured.context)
+
+    def output(self, want: Wanted, out: TextIO) -> Output:
+        """The place of a report."""
+        path = want.path
+        if path is None:
+            place = _PLACES[want.format]
+            path = str(self._coverage.get_option(place)) if ":" in place else place
+        if path == STDOUT:
+            return StreamOutput(path, out)
+        if want.format == "html":
+            return FolderOutput(path, "index.html", "status.json")
+        return FolderOutput(path) if want.format == "annotate" else FileOutput(path)
+
+    def render(self, want: Wanted, output: Output) -> float | None:
+        """Render one report to where it is staged; returns the total in percent if the format has one.
+
+        Raises:
+            OutputNotWritable: the disk is full.
+            NothingToReport: no file can be shown.
+        """
+        try:
+            return self._render(want.format, output.staged)
+        except NoDataError as error:
+            raise NothingToReport(self._measured.pid, self._reasons()) from error
+        except DataError as error:
+            raise OutputNotWritable(output.path, str(error).rpartition(": ")[2]) from error
+        except OSError as error:
+            raise output.failed(error) from error
+
+    def _render(self, wanted: Format, staged: str) -> float | None:
+        coverage, names, contexts = self._coverage, self._names, self._options.contexts
+        if wanted != "data" and not names:
+            raise NoDataError
+        match wanted:
+            case "text":
+                with open(staged, "w", encoding="utf-8") as file:
+                    return coverage.report(names, self._options.show_missing, ignore_errors=True, file=file)
+            case "html":
+                return coverage.html_report(names, staged, ignore_errors=True, show_contexts=contexts)
+            case "xml":
+                return coverage.xml_report(names, staged, ignore_errors=True)
+            case "json":
+                return coverage.json_report(names, staged, ignore_errors=True, show_contexts=contexts)
+            case "lcov":
+                return coverage.lcov_report(names, staged, ignore_errors=True)
+            case "annotate":
+                coverage.annotate(names, staged, ignore_errors=True)
+            case "data":
+                self._save(staged)
+        return None
+
+    def _save(self, place: str) -> None:
+        """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
+        data = CoverageData(basename=place)
+        lines = self._lines
+        if self._relative:
+            lines = {relative_filename(path): numbits for path, numbits in lines.items()}
+        fill(data, lines, self._measured.context)
+        data.write()
+
+    def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
+        """The total, and the limit of ``fail_under`` if the total is below it."""
+        limit = self._options.fail_under
+        if limit is None:
+            limit = float(cast(float, self._coverage.get_option("report:fail_under")))
+        if not limit:
+            return total, None
+        if total is None:
+            try:
+                total = self._coverage.report(self._names, ignore_errors=True, file=io.StringIO())
+            except NoDataError as error:
+                raise NothingToReport(self._measured.pid, self._reasons()) from error
+        precision = cast(int, self._coverage.get_option("report:precision"))
+        return total, limit if should_fail_under(total, limit, precision) else None
+
+    def require_something_shown(self) -> None:
+        """XML, JSON and LCOV reports of no file at all are no reports."""
+        if self._analyzed and not self.shown():
+            raise NothingToReport(self._measured.pid, self._reasons())
+
+    def shown(self) -> int:
+        """The number of files with a source that could be analyzed."""
+        return len(self._names) - len(self._plugin.failed)
+
+    def unreported(self) -> tuple[Unreported, ...]:
+        """The files that ran and are not shown."""
+        failed = [Unreported(path, reason) for path, reason in self._plugin.failed.items()]
+        return tuple(sorted(self._unreported + failed, key=lambda file: file.path))
+
+    def _reasons(self) -> tuple[tuple[str, str], ...]:
+        return tuple((file.path, file.reason) for file in self.unreported())
+
+    def notes(self) -> tuple[str, ...]:
+        """What to know when reading these reports."""
+        ours, theirs = sys.version_info[:2], self._measured.python[:2]
+        if not self._analyzed or ours == theirs:
+            return ()
+        return (
+            f"the process runs Python {theirs[0]}.{theirs[1]}, this report is made with {ours[0]}.{ours[1]}: "
+            "where the two count statements differently (decorators, statements over several lines, constant "
+            "conditions), a line may be shown as missing that cannot run by itself",
+        )

@@ -1,0 +1,1 @@
+"""The tests of live-attach: real interpreters, real servers, nothing mocked."""

@@ -1,0 +1,201 @@
+"""What attaching costs: the operator in time, the target in stalls and throughput.
+
+    python tests/benchmarks/bench_attach.py [VERSION...]
+
+Every figure is taken beside its yardstick in the same run: stalls beside those of the same target left alone,
+throughput beside that before the attach, the whole command beside pyrasite injecting one line (if pyrasite and gdb are
+there). Prints Markdown for docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+for source_root in (ROOT, ROOT / "agent", ROOT / "cli"):
+    sys.path.insert(0, str(source_root))
+
+from tests.support.interpreters import interpreters  # noqa: E402
+
+from attach import Session, attach  # noqa: E402
+
+TARGETS = HERE.parent / "targets"
+REPEAT = 7
+ENVIRONMENT = dict(os.environ, PYTHONPATH=os.pathsep.join(str(p) for p in (ROOT, ROOT / "agent", ROOT / "cli")))
+
+
+@contextmanager
+def target(python: str, program: str, *args: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [python, str(TARGETS / program), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def milliseconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return (time.perf_counter() - start) * 1e3
+
+
+def command(pid: int, *args: str) -> None:
+    subprocess.run([sys.executable, "-m", "attach", str(pid), *args], check=True, env=ENVIRONMENT, capture_output=True)
+
+
+def whole_command(python: str) -> tuple[list[float], list[float]]:
+    """(attach PID start-coverage, pyrasite PID one-line) as whole processes, taken in turns, in ms."""
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        line = Path(folder, "line.py")
+        line.write_text("injected = True\n")
+        for _ in range(REPEAT):
+            with target(python, "ticking.py") as process:
+                ours.append(milliseconds(lambda: command(process.pid, "start-coverage")))
+            if shutil.which("gdb") and importlib.util.find_spec("pyrasite"):
+                with target(python, "ticking.py") as process:
+                    pyrasite = [
+                        sys.executable,
+                        "-c",
+                        "from pyrasite.main import main; main()",
+                        str(process.pid),
+                        str(line),
+                    ]
+                    theirs.append(
+                        milliseconds(lambda: subprocess.run(pyrasite, capture_output=True, check=False))  # noqa: B023
+                    )
+    return ours, theirs
+
+
+def first_answer(python: str) -> list[float]:
+    """From the call of attach() to the first answered call, in ms."""
+    times = []
+    for _ in range(REPEAT):
+        with target(python, "ticking.py") as process:
+            start = time.perf_counter()
+            with attach(process.pid) as session:
+                session.status()
+                times.append((time.perf_counter() - start) * 1e3)
+                session.detach()
+    return times
+
+
+STEPS: tuple[tuple[str, Callable[[Session], object]], ...] = (
+    ("start", lambda s: s.coverage.start()),
+    ("snapshot", lambda s: s.coverage.snapshot()),
+    ("detach", lambda s: s.detach()),
+)
+
+
+def stalls(python: str) -> dict[str, list[float]]:
+    """The longest gap of a thread that ticks every ms, alone and during each step, in ms."""
+    found: dict[str, list[float]] = {}
+    for _ in range(REPEAT):
+        with target(python, "ticking.py") as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+
+            def ask(question: str) -> str:
+                process.stdin.write(question + "\n")
+                process.stdin.flush()
+                return process.stdout.readline()
+
+            def gap_during(step: Callable[[], object]) -> float:
+                ask("reset")
+                step()
+                time.sleep(0.02)
+                return float(ask("max")) * 1e3
+
+            time.sleep(0.2)
+            found.setdefault("alone", []).append(gap_during(lambda: time.sleep(0.1)))
+            sessions: list[Session] = []
+            found.setdefault("attach", []).append(
+                gap_during(lambda: sessions.append(attach(process.pid)))  # noqa: B023
+            )
+            for name, step in STEPS:
+                found.setdefault(name, []).append(gap_during(lambda: step(sessions[0])))  # noqa: B023
+    return found
+
+
+def throughput(python: str) -> dict[str, float]:
+    """Work per second as a ratio to before the attach; the noise is that of two windows before it."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(4096))
+        file.flush()
+        with target(python, "counting.py", file.name) as process:
+
+            def rate(seconds: float = 0.5, windows: int = 5) -> float:
+                return statistics.median(_rate(file.fileno(), seconds) for _ in range(windows))
+
+            time.sleep(0.5)
+            before = rate()
+            noise = rate()
+            with attach(process.pid) as session:
+                session.coverage.start()
+                time.sleep(0.3)
+                measuring = rate()
+                session.coverage.snapshot()
+                session.detach()
+            time.sleep(0.3)
+            after = rate()
+    return {"again before": noise / before, "measuring": measuring / before, "after detach": after / before}
+
+
+def _rate(fd: int, seconds: float) -> float:
+    def count() -> int:
+        return sum(struct.unpack("QQ", os.pread(fd, 16, 0)))
+
+    start, first = time.perf_counter(), count()
+    time.sleep(seconds)
+    return (count() - first) / (time.perf_counter() - start)
+
+
+def shown(times: list[float]) -> str:
+    return f"{statistics.median(times):.1f} ({min(times):.1f}-{max(times):.1f})" if times else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("versions", nargs="*", help="as 3.12; all that are here by default")
+    wanted = parser.parse_args().versions
+    found = {v: str(p) for v, p in interpreters().items() if not wanted or v in wanted}
+    print(f"Operator: CPython {sys.version.split()[0]}; median (min-max) of {REPEAT}; ms.\n")
+    print("| target | start-coverage, whole command | pyrasite, one line | ratio | first answered call |")
+    print("|---|---|---|---|---|")
+    for version, python in found.items():
+        ours, theirs = whole_command(python)
+        ratio = f"{statistics.median(theirs) / statistics.median(ours):.1f}" if theirs else "-"
+        print(f"| {version} | {shown(ours)} | {shown(theirs)} | {ratio} | {shown(first_answer(python))} |", flush=True)
+    print("\nLongest stall of another thread, ms:\n")
+    print("| target | left alone | attach | start | snapshot | detach |\n|---|---|---|---|---|---|")
+    for version, python in found.items():
+        gaps = stalls(python)
+        print(f"| {version} | " + " | ".join(shown(gaps[n]) for n in ("alone", "attach", "start", "snapshot", "detach")) + " |",
+              flush=True)  # fmt: skip
+    print("\nThroughput of a busy program, relative to before the attach:\n")
+    print("| target | noise | measuring | after detach |\n|---|---|---|---|")
+    for version, python in found.items():
+        ratios = throughput(python)
+        print(f"| {version} | " + " | ".join(f"{ratios[n]:.3f}" for n in ratios) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the tests share: interpreters, environments with servers, and processes to attach to."""
