@@ -59,8 +59,7 @@ class ThreadStates:
         try:
             self._load_functions()
         except (OSError, AttributeError) as error:
-            raise AgentError("unsupported-build", "this Python lacks what tracing needs: %s" % error) from
-            None
+            raise AgentError("unsupported-build", "this Python lacks what tracing needs: %s" % error) from None
         try:
             self._find_fields()
             self._counter_at = 0 if sys.version_info >= (3, 10) else self._find_counter()
@@ -162,7 +161,7 @@ class ThreadStates:
     # ---- finding out ----
 
     def _load_functions(self) -> None:
-        library = _ctypes.dlopen(None, 2)  # RTLD_NOW
+        library = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]  # the whole program, RTLD_NOW
 
         def function(name: str, result: Any, *arguments: Any) -> Any:
             return _function(_ctypes.dlsym(library, name), result, *arguments)
@@ -173,9 +172,10 @@ class ThreadStates:
         self._bytes_at = function("PyBytes_FromStringAndSize", _Object, _Pointer, _Size)
         self._incref = function("Py_IncRef", None, _Pointer)
         self._decref = function("Py_DecRef", None, _Pointer)
-        self._copy = _function(_ctypes._memmove_addr, _Pointer, _Pointer, _Pointer, _Size)
+        memmove = _ctypes._memmove_addr  # type: ignore[attr-defined]
+        self._copy = _function(memmove, _Pointer, _Pointer, _Pointer, _Size)
         # memmove of nothing returns its first argument: the object at an address, with the reference we hold
-        self._owned = _function(_ctypes._memmove_addr, _Object, _Pointer, _Pointer, _Size)
+        self._owned = _function(memmove, _Object, _Pointer, _Pointer, _Size)
         if sys.version_info >= (3, 9):
             self._interpreter = function("PyInterpreterState_Get", _Pointer)()
             self._runtime = self._interpreter
@@ -228,8 +228,7 @@ class ThreadStates:
         places = [
             index
             for index in range(1, len(off))
-            if off[index - 1] == limit and on[index] == on_again[index] == off[index] + 1 == off_again[index]
-            + 1
+            if off[index - 1] == limit and on[index] == on_again[index] == off[index] + 1 == off_again[index] + 1
         ]
         if len(places) != 1:
             raise AgentError("unsupported-build", "the count of traced threads is not where CPython keeps it")
@@ -237,13 +236,15 @@ class ThreadStates:
 
     def _flag_of(self, state: int) -> int:
         """The tracing flag of this thread; from 3.10 on it belongs to the C function that runs this very frame."""
-        return self._bytes_at(next(self._flags(iter((state,)))), 1)[0]  # type: ignore[no-any-return]
+        flag: int = self._bytes_at(next(self._flags(iter((state,)))), 1)[0]
+        return flag
 
     def _int_at(self, address: int, size: int) -> int:
         return int.from_bytes(self._bytes_at(address, size), sys.byteorder)
 
     def _set_counter(self, count: int) -> None:
-        self._copy(self._counter_at, _ctypes.addressof(_Size(count)), 4)
+        value = _Size(count)
+        self._copy(self._counter_at, _ctypes.addressof(value), 4)
 
 
 def _function(address: int, result: Any, *arguments: Any) -> Any:

@@ -49,8 +49,7 @@ class TracerCollector:
     core = "ctracer"
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content:
-        bytes
+        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
     ) -> None:
         self._recording = recording
         self._native = native
@@ -84,8 +83,7 @@ class TracerCollector:
         types = library.find()
         if types is None:
             if not self._content:
-                raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" %
-                sys.version_info[:2])
+                raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
             types = library.load(self._content)
         self._content = b""
         self._prepare(*types)
@@ -179,7 +177,7 @@ class TracerCollector:
         # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns
         # None.
         no_lock = [].clear
-        self._settings = (
+        self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
             ("should_trace", self._should_trace),
             ("should_trace_cache", self._dispositions),
@@ -198,9 +196,12 @@ class TracerCollector:
 
     def _disposition(self, filename: str, trace: bool) -> Any:
         disposition = self._make_disposition()
-        disposition.original_filename = disposition.canonical_filename = disposition.source_filename =
-        filename disposition.trace = trace disposition.reason = "" disposition.file_tracer = None
-        disposition.has_dynamic_filename = False return disposition
+        disposition.original_filename = disposition.canonical_filename = disposition.source_filename = filename
+        disposition.trace = trace
+        disposition.reason = ""
+        disposition.file_tracer = None
+        disposition.has_dynamic_filename = False
+        return disposition
 
     def _refuse_other_tracers(self) -> None:
         busy = [_name_of(item) for item in self._threads.trace_objects()]
