@@ -14,10 +14,14 @@ PARTS = {
     "coverage": (
         "coverage",
         "coverage.control",
-        "coverage.frames",
+        "coverage.ctracer",
+        "coverage.library",
         "coverage.monitoring",
         "coverage.recording",
         "coverage.scope",
+        "coverage.untrace",
+        "stacks",
+        "threadstates",
     ),
 }
 

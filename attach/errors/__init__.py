@@ -38,7 +38,8 @@
     ├── CoverageError
     │   ├── CoverageRunning           exit 6
     │   ├── CoverageNotStarted        exit 1
-    │   └── CoverageRefused           exit 6   another tool is in the way
+    │   ├── CoverageRefused           exit 6   another tool is in the way
+    │   └── TracerUnavailable         exit 1
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -62,7 +63,13 @@ from attach.errors.base import (
     EXIT_USAGE,
     AttachError,
 )
-from attach.errors.coverage import CoverageError, CoverageNotStarted, CoverageRefused, CoverageRunning
+from attach.errors.coverage import (
+    CoverageError,
+    CoverageNotStarted,
+    CoverageRefused,
+    CoverageRunning,
+    TracerUnavailable,
+)
 from attach.errors.injection import (
     BootstrapFailed,
     BootstrapSilent,
@@ -149,6 +156,7 @@ __all__ = [
     "TargetError",
     "TargetExited",
     "ThreadNotStopping",
+    "TracerUnavailable",
     "UnsupportedMachine",
     "UnsupportedPython",
     "UnsupportedTarget",

@@ -37,3 +37,15 @@ class CoverageRefused(CoverageError):
 
     def __init__(self, pid: int, reason: str) -> None:
         super().__init__(f"process {pid} cannot be measured: {reason}", "The process is as it was before.")
+
+
+class TracerUnavailable(CoverageError):
+    """A target before Python 3.12 needs coverage.py's compiled tracer, and it could not be fetched."""
+
+    slug = "tracer-unavailable"
+
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(
+            f"measuring Python {version} needs coverage.py's tracer for that version: {reason}",
+            f"Fetch it once, while a package index can be reached:  attach fetch-tracers {version}",
+        )

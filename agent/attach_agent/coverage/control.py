@@ -33,6 +33,7 @@ class Coverage:
 
     def __init__(self, native: Callable[..., Any]) -> None:
         """`native` finds C's own functions where a target has patched ``_thread`` (`boot.native`)."""
+        self._native = native
         never = native(_thread, "allocate_lock", "allocate")()
         never.acquire()
         #: Sleeps that many seconds, whatever became of ``time.sleep``.
@@ -46,9 +47,9 @@ class Coverage:
         """Must `start` be given the option ``tracer``, the bytes of coverage's tracer for this Python?"""
         if hasattr(sys, "monitoring"):
             return False
-        from . import ctracer
+        from . import library
 
-        return ctracer.needs_library()
+        return library.find() is None
 
     def start(self, options: Pairs) -> Pairs:
         """Measure from now on, in every thread; returns `status`.
@@ -125,7 +126,7 @@ class Coverage:
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
-        return TracerCollector(recording, self._pause, tracer)
+        return TracerCollector(recording, self._native, self._pause, tracer)
 
 
 def _checked(given: dict[str, Any]) -> Pairs:

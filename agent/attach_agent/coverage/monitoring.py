@@ -8,11 +8,10 @@ lines; what is running already is found on the stacks. Other tools and their eve
 from __future__ import annotations
 
 import sys
-import time
 from _weakref import ref
 
 from ..errors import AgentError
-from .frames import running_code
+from ..stacks import running_code, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 #: theirs.
 _TOOL_IDS = (1, 3, 4, 2, 0, 5)
 _TOOL_NAME = "live-attach"
-
-#: A callback that is still running when measuring stops is waited for this long, in seconds.
-_CALLBACK_PATIENCE = 2.0
 
 
 class MonitoringCollector:
@@ -55,7 +51,7 @@ class MonitoringCollector:
         events = monitoring.events
         self._tool = _take_tool_id(monitoring)
         on_start, on_throw, on_line = self._callbacks()
-        self._callback_codes = {id(callback.__code__) for callback in (on_start, on_throw, on_line)}
+        self._callback_codes = frozenset(id(callback.__code__) for callback in (on_start, on_throw, on_line))
         monitoring.register_callback(self._tool, events.PY_START, on_start)
         monitoring.register_callback(self._tool, events.PY_RESUME, on_start)
         monitoring.register_callback(self._tool, events.PY_THROW, on_throw)
@@ -78,7 +74,7 @@ class MonitoringCollector:
         for event in (events.PY_START, events.PY_RESUME, events.PY_THROW):
             monitoring.register_callback(tool, event, None)
         # a callback under way may be about to watch one more code object
-        self._wait_for_callbacks()
+        wait_until_left(self._callback_codes, self._pause)
         for key in list(self._watched):
             code = self._watched[key]()
             if code is not None:
@@ -86,7 +82,7 @@ class MonitoringCollector:
         self._watched.clear()
         monitoring.register_callback(tool, events.LINE, None)
         # or about to answer DISABLE for an id that may soon be another tool's
-        self._wait_for_callbacks()
+        wait_until_left(self._callback_codes, self._pause)
         monitoring.free_tool_id(tool)
         self._tool = -1
 
@@ -148,18 +144,6 @@ class MonitoringCollector:
                 if known is not None and known() is not None:  # the id was used again in this moment
                     self._watched[key] = known
         self._prune_at = max(10_000, 2 * len(self._watched))
-
-    def _wait_for_callbacks(self) -> None:
-        """Return when no thread is inside one of our callbacks, or when patience ends.
-
-        A thread enters a callback and its frame under one hold of the GIL, so the stacks tell the truth. It
-        can stay there for long only if a signal handler of the target runs on top of it.
-        """
-        deadline = time.monotonic() + _CALLBACK_PATIENCE
-        while any(id(code) in self._callback_codes for code, _ in running_code()):
-            if time.monotonic() > deadline:
-                return
-            self._pause(0.001)
 
 
 def _take_tool_id(monitoring: Any) -> int:

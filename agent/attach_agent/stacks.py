@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from _operator import attrgetter, itemgetter
 from itertools import accumulate, chain, repeat, starmap, takewhile, tee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any, Iterator
+
+#: How long `wait_until_left` waits, in seconds.
+PATIENCE = 2.0
 
 #: What is executed: a code object and the globals of the module that it runs in.
 _CODE_AND_GLOBALS = attrgetter("f_code", "f_globals")
@@ -56,10 +61,18 @@ def running_code() -> list[tuple[CodeType, dict[str, Any]]]:
         return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(tops))))
 
 
-def code_under(frame: FrameType) -> list[tuple[CodeType, dict[str, Any]]]:
-    """Code and globals of `frame` and all its callers."""
-    with paused_collection():
-        return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(iter(((frame,),))))))
+def wait_until_left(codes: frozenset[int], pause: Callable[[float], object]) -> bool:
+    """Return when no thread runs any of these code objects (by id); False if that takes longer than `PATIENCE`.
+
+    Made for callbacks that a thread enters, with their frame, under one hold of the GIL, and that it leaves
+    at once, unless a signal handler of the target runs on top of them.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while any(id(code) in codes for code, _ in running_code()):
+        if time.monotonic() > deadline:
+            return False
+        pause(0.001)
+    return True
 
 
 def _walks(tops: Iterator[Any]) -> Iterator[Iterator[FrameType]]:

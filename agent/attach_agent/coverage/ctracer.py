@@ -1,0 +1,290 @@
+"""Lines through coverage.py's C tracer, Python 3.8 - 3.11.
+
+Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
+thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
+function (`threadstates`), which the thread calls at its next event, and which shows the new tracer the frames
+that are running already.
+
+New threads get it from ``threading``'s trace hook. Those that ``_thread`` or C code starts have no hook: they
+are noticed within `POLL_SECONDS`, and what they run before is not measured.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+
+from ..errors import AgentError
+from ..stacks import current_stacks, wait_until_left
+from ..threadstates import ThreadStates
+from . import library
+from .untrace import clear_frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from .recording import Recording
+
+#: How often we look for threads that no hook told us about.
+POLL_SECONDS = 0.1
+
+#: File names, those out of scope among them, that the tracers may remember; then they ask again.
+MAX_CACHED = 100_000
+
+
+#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
+SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
+
+
+class TracerCollector:
+    """Records lines into `recording` from `start` until `stop`.
+
+    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if
+    `library.find` finds none.
+    """
+
+    core = "ctracer"
+
+    def __init__(
+        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+    ) -> None:
+        self._recording = recording
+        self._native = native
+        self._pause = pause
+        self._content = content
+        #: The one object that stands for us in thread states, frames and ``threading``.
+        self._entry = self._enter
+        self._callback_codes = frozenset((id(self._enter.__code__), id(self._should_trace.__code__)))
+        #: Tracers by id. They must outlive what they trace: a started tracer that goes away stops the tracing
+        #: of whatever thread it goes away in.
+        self._tracers: dict[int, Any] = {}
+        self._prune_at = 100
+        #: Answers of `_should_trace`, shared by all tracers.
+        self._dispositions: dict[str, Any] = {}
+        #: Names that could not be decided because the stack had no room.
+        self._undecided: list[str] = []
+        self._stopping = False
+        self._watching = False
+        self._threads: ThreadStates
+        self._wake = native(_thread, "allocate_lock", "allocate")()
+        self._wake.acquire()
+
+    def start(self) -> None:
+        """Watch all threads, from the next event (call, line, return) on that each of them has.
+
+        Raises AgentError: ``tracer-needed`` without the tracer's bytes, ``tracer-busy`` if something else
+        traces or is about to, ``greenlets``, or an error of `library.load` and `ThreadStates`. Then nothing
+        was changed.
+        """
+        _refuse_greenlets()
+        types = library.find()
+        if types is None:
+            if not self._content:
+                raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
+            types = library.load(self._content)
+        self._content = b""
+        self._prepare(*types)
+        self._threads = ThreadStates()
+        self._refuse_other_tracers()
+        self._threads.force_tracing()
+        try:
+            _set_thread_hook(None, self._entry)
+            self._reach_threads()
+            self._start_watcher()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Remove every trace of tracing from threads and frames; what was recorded stays."""
+        self._stopping = True  # from here on `_enter` only leaves
+        _set_thread_hook(self._entry, None)
+        self._wake.release()
+        while self._watching:
+            self._pause(0.001)
+        # a thread on its way through `_enter` is about to install a tracer
+        settled = wait_until_left(self._callback_codes, self._pause)
+        mine = self._mine()
+        while mine:
+            self._threads.remove(mine)
+            mine = self._mine()
+        self._threads.unforce_tracing()
+        clear_frames(self._is_mine, self._pause)
+        for tracer in list(self._tracers.values()):
+            tracer.stop()
+        if settled:
+            self._tracers.clear()
+        # else a thread is still inside a tracer, which therefore has to stay: with it this object does
+
+    # ---- in the target's threads ----
+
+    def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
+        """The first event of a thread: install a tracer of its own and show it the frames that are running.
+
+        An exception would come out of the user code that is running, and a signal handler may raise one that
+        is meant for it. Then the thread is not traced, and the watcher tries again.
+        """
+        if self._stopping:
+            sys.settrace(None)
+            return
+        frames = []
+        caller: FrameType | None = frame
+        while caller is not None:
+            frames.append(caller)
+            caller = caller.f_back
+        if frames[-1].f_code.co_filename.startswith("<live-attach>"):  # a thread of the agent
+            sys.settrace(None)
+            return
+        tracer = self._new_tracer()
+        tracer.start()
+        while frames:
+            entered = frames.pop()
+            # Before 3.10 CPython takes the line number of a traced frame as it is kept by tracing; this
+            # assignment brings it up to date (frame_settrace in Objects/frameobject.c), the tracer's own does
+            # not.
+            entered.f_trace = tracer
+            tracer(entered, "call", None)
+        if event != "call":
+            tracer(frame, event, arg)
+
+    def _new_tracer(self) -> Any:
+        tracer = self._make_tracer()
+        for name, value in self._settings:
+            setattr(tracer, name, value)
+        self._tracers[id(tracer)] = tracer
+        return tracer
+
+    def _should_trace(self, filename: str, frame: FrameType) -> Any:
+        """A tracer asks about a file that none of them has seen yet."""
+        try:
+            lines = self._recording.lines_of(filename, frame.f_globals)
+        except RecursionError:
+            self._undecided.append(filename)
+            return self._left_out
+        return self._left_out if lines is None else self._disposition(filename, True)
+
+    # ---- in the agent's threads ----
+
+    def _prepare(self, make_tracer: Any, make_disposition: Any) -> None:
+        """What all tracers have in common (coverage/collector.py, Collector._start_tracer)."""
+        self._make_tracer = make_tracer
+        self._make_disposition = make_disposition
+        self._left_out = self._disposition("", False)
+        # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
+        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns
+        # None.
+        no_lock = [].clear
+        self._settings: tuple[tuple[str, Any], ...] = (
+            ("data", self._recording.by_code_name),
+            ("should_trace", self._should_trace),
+            ("should_trace_cache", self._dispositions),
+            ("trace_arcs", False),
+            ("lock_data", no_lock),
+            ("unlock_data", no_lock),
+            ("file_tracers", {}),
+            # for plugins, concurrency libraries and dynamic contexts
+            ("check_include", None),
+            ("concur_id_func", None),
+            ("disable_plugin", None),
+            ("should_start_context", None),
+            ("switch_context", None),
+            ("warn", None),
+        )
+
+    def _disposition(self, filename: str, trace: bool) -> Any:
+        disposition = self._make_disposition()
+        disposition.original_filename = disposition.canonical_filename = disposition.source_filename = filename
+        disposition.trace = trace
+        disposition.reason = ""
+        disposition.file_tracer = None
+        disposition.has_dynamic_filename = False
+        return disposition
+
+    def _refuse_other_tracers(self) -> None:
+        busy = [_name_of(item) for item in self._threads.trace_objects()]
+        hook = _thread_hook()
+        if hook is not None:
+            busy.append(_name_of(hook))
+        if busy:
+            raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(sorted(set(busy))))
+
+    def _reach_threads(self) -> None:
+        """Have every thread that is not traced come to `_enter`."""
+        if not self._threads.install(self._entry):
+            return
+        # new frames come to it by their call, those that are running by the trace function of the frame
+        for stack in current_stacks().values():
+            for frame in stack:
+                if frame.f_trace is None:
+                    frame.f_trace = self._entry
+
+    def _start_watcher(self) -> None:
+        self._watching = True
+        try:
+            self._native(_thread, "start_new_thread", "start_new")(self._watch, ())
+        except RuntimeError as error:
+            self._watching = False
+            raise AgentError("no-thread", "the process cannot start one more thread: %s" % error) from None
+
+    def _watch(self) -> None:
+        """Look after what no hook tells us, until `stop`."""
+        try:
+            while not self._wake.acquire(True, POLL_SECONDS):
+                try:
+                    _set_thread_hook(None, self._entry)  # threading may have been imported since
+                    self._reach_threads()
+                    self._tidy()
+                except MemoryError:
+                    continue
+        finally:
+            self._watching = False
+
+    def _tidy(self) -> None:
+        while self._undecided:
+            self._dispositions.pop(self._undecided.pop(), None)
+        if len(self._dispositions) > MAX_CACHED:
+            self._dispositions.clear()
+        if len(self._tracers) >= self._prune_at:
+            for key in list(self._tracers):
+                tracer = self._tracers[key]
+                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call
+                # does
+                if sys.getrefcount(tracer) == 3:
+                    tracer.stop()
+                    del self._tracers[key]
+            self._prune_at = max(100, 2 * len(self._tracers))
+
+    def _mine(self) -> list[Any]:
+        return [item for item in self._threads.trace_objects() if self._is_mine(item)]
+
+    def _is_mine(self, item: Any) -> bool:
+        """Is this trace function one of ours?"""
+        return item is self._entry or id(item) in self._tracers
+
+
+def _refuse_greenlets() -> None:
+    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
+    for name in SWITCHING:
+        if name in sys.modules:
+            raise AgentError("greenlets", "programs that use %s can be measured from Python 3.12 on" % name)
+
+
+def _thread_hook() -> Any:
+    threading = sys.modules.get("threading")
+    return getattr(threading, "_trace_hook", None)
+
+
+def _set_thread_hook(old: Any, new: Any) -> None:
+    """What ``threading.settrace`` does, where that module is loaded and the hook is `old`."""
+    threading = sys.modules.get("threading")
+    if type(threading) is type(sys) and threading.__dict__.get("_trace_hook", new) is old:
+        threading.__dict__["_trace_hook"] = new
+
+
+def _name_of(item: Any) -> str:
+    """What an operator will recognise a trace function by, found without running code of the target."""
+    kind = type(item).__name__
+    return str(item.__code__.co_filename) if kind in ("function", "method") else kind

@@ -1,0 +1,111 @@
+"""coverage.py's C tracer, found in the process or loaded from bytes: CPython 3.8 - 3.11.
+
+Only the extension is loaded, not the package. It comes through a memfd, so neither a file nor a directory
+that allows execution is needed, and ``sys.modules`` does not know it. What does stay, until the process ends,
+is the mapping of the library (about 100 kB, ``/memfd:live-attach-tracer`` in /proc/PID/maps) and its two
+types: CPython never unloads an extension. A later attach finds the types again, so it happens once.
+"""
+
+from __future__ import annotations
+
+import _imp
+import posix
+import sys
+
+from ..errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    #: CTracer and CFileDisposition of one library.
+    Types = tuple[type[Any], type[Any]]
+
+#: The attributes of a CTracer, coverage.py 7.4 and later. One that we do not know would stay NULL and crash.
+TRACER_ATTRIBUTES = frozenset(
+    [
+        "check_include",
+        "concur_id_func",
+        "data",
+        "disable_plugin",
+        "file_tracers",
+        "lock_data",
+        "should_start_context",
+    ]
+    + ["should_trace", "should_trace_cache", "switch_context", "trace_arcs", "unlock_data", "warn"]
+)
+DISPOSITION_ATTRIBUTES = frozenset(
+    [
+        "canonical_filename",
+        "file_tracer",
+        "has_dynamic_filename",
+        "original_filename",
+        "reason",
+        "source_filename",
+    ]
+    + ["trace"]
+)
+
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not made by C
+
+
+def find() -> Types | None:
+    """The types of a tracer that this process has loaded: by an earlier attach, or with coverage.py itself."""
+    # each library readies its two types one after the other, so the lists run in parallel
+    for tracer, disposition in zip(_static_types("CTracer"), _static_types("CFileDispositionType")):
+        if _members(tracer) == TRACER_ATTRIBUTES and _members(disposition) == DISPOSITION_ATTRIBUTES:
+            return tracer, disposition
+    return None
+
+
+def load(content: bytes) -> Types:
+    """Load the extension, ``tracer.*.so`` of a coverage.py for this very version of Python.
+
+    Raises AgentError ``tracer-unusable`` with the dynamic linker's words if that cannot be.
+    """
+    descriptor = posix.memfd_create("live-attach-tracer")
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[posix.write(descriptor, view) :]
+        # the "." keeps the linker from taking it for another library that was loaded from the same descriptor
+        # number
+        _execute("/proc/self/./fd/%d" % descriptor)
+    except (ImportError, OSError) as error:
+        raise AgentError("tracer-unusable", "the tracer cannot be loaded: %s" % error) from None
+    finally:
+        posix.close(descriptor)
+    types = find()
+    if types is None:
+        raise AgentError("tracer-unusable", "the tracer is not one of coverage.py 7.4 or later")
+    return types
+
+
+def _execute(path: str) -> None:
+    """What importing an extension does, without the import system (PEP 489, Python/importdl.c)."""
+
+    class Spec:
+        name = "live_attach.tracer"  # the last part names its PyInit function
+        origin = path
+
+    try:
+        _imp.exec_dynamic(_imp.create_dynamic(Spec))  # type: ignore[arg-type]
+    finally:
+        sys.modules.pop(Spec.name, None)  # an extension of the old kind (PEP 3121) enters itself
+
+
+def _static_types(name: str) -> list[type[Any]]:
+    """The types of this name that extensions of coverage.py have made, oldest first."""
+    return [
+        candidate
+        for candidate in type.__subclasses__(object)
+        if type(candidate) is type
+        and candidate.__name__ == name
+        and not candidate.__flags__ & _HEAP_TYPE
+        and candidate.__module__ == "coverage"
+    ]
+
+
+def _members(candidate: type[Any]) -> set[str]:
+    member = type(type(_members).__dict__["__globals__"])  # types.MemberDescriptorType
+    return {name for name, value in candidate.__dict__.items() if type(value) is member}

@@ -1,0 +1,82 @@
+"""Take a trace function out of all frames, running or suspended: CPython 3.8 - 3.11.
+
+A tracer leaves itself in ``f_trace`` of each frame it has seen. There a stopped C tracer is a trap: called in
+a thread that a debugger traces by then, it switches that thread's tracing off.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from _operator import contains
+from itertools import compress, repeat
+
+from ..stacks import current_stacks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import Any
+
+#: Objects of the heap that are looked through before other threads get their turn.
+CHUNK = 20_000
+
+
+def clear_frames(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
+    """Set ``f_trace`` to None in each frame where `is_mine` recognises it. No thread may be traced any more."""
+    for stack in current_stacks().values():
+        for frame in stack:
+            _clear(frame, is_mine)
+    for frame in _frames_on_heap(pause):
+        _clear(frame, is_mine)
+
+
+def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:
+    if frame.f_trace is not None and is_mine(frame.f_trace):
+        frame.f_trace = None
+        # coverage.py before 7.11 switches the line events of frames off that it does not measure
+        frame.f_trace_lines = True
+
+
+def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
+    """The frames of all generators and coroutines, and those that something else keeps.
+
+    Objects only ever move to an older generation, so none is missed. The list keeps all objects alive, so it
+    is given back piece by piece, without delay.
+    """
+    attributes = _frame_attributes()
+    for generation in range(3):
+        objects = gc.get_objects(generation)
+        while objects:
+            chunk = objects[-CHUNK:]
+            del objects[-CHUNK:]
+            for item in compress(chunk, map(contains, repeat(attributes), map(type, chunk))):
+                attribute = attributes[type(item)]
+                frame = getattr(item, attribute) if attribute else item
+                if frame is not None:
+                    yield frame
+            del chunk
+            pause(0.0005)
+
+
+def _frame_attributes() -> dict[type[Any], str]:
+    """By what attribute an object of these types has its frame; frames have none."""
+
+    def generator() -> Any:
+        yield
+
+    async def coroutine() -> None:
+        pass
+
+    async def async_generator() -> Any:
+        yield
+
+    coroutine_object = coroutine()
+    coroutine_object.close()
+    return {
+        type(sys._getframe()): "",
+        type(generator()): "gi_frame",
+        type(coroutine_object): "cr_frame",
+        type(async_generator()): "ag_frame",
+    }
