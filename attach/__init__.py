@@ -15,10 +15,29 @@ agent), `attach.report` (coverage.py's reports), `attach.session` (all of them t
 the target is the package ``attach_agent``; the command line is ``attach_cli``.
 """
 
-from attach.errors import AttachError
-from attach.session import Scope, Session
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from attach_agent.wire import __version__
 
-attach = Session.attach
+if TYPE_CHECKING:
+    from attach.errors import AttachError
+    from attach.session import Scope, Session
+
+    attach = Session.attach
 
 __all__ = ["AttachError", "Scope", "Session", "__version__", "attach"]
+
+
+def __getattr__(name: str) -> Any:
+    """PEP 562: importing the package costs nothing; rpyc and the rest come with the first session."""
+    if name == "AttachError":
+        from attach.errors import AttachError
+
+        return AttachError
+    if name in ("Scope", "Session", "attach"):
+        from attach import session
+
+        return session.Session.attach if name == "attach" else getattr(session, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

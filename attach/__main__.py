@@ -3,4 +3,4 @@
 import importlib
 
 # by name, because the library does not depend on the command line
-importlib.import_module("attach_cli.main").run()
+importlib.import_module("attach_cli.entry").run()

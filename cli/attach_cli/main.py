@@ -163,8 +163,3 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = None
         return EXIT_BROKEN_PIPE
     return code if isinstance(code, int) else 0
-
-
-def run() -> None:
-    """The console script."""
-    sys.exit(main())

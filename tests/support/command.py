@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ class Done:
         return f"exit {self.code}\n--- stdout\n{self.stdout}--- stderr\n{self.stderr}"
 
 
-def attach(*args: object, cwd: Path | None = None, timeout: float = 60, prefix: tuple[str, ...] = ()) -> Done:
-    """Run ``attach ARGS``; `prefix` goes before the command, as ``setpriv ...`` would."""
+def attach(*args: object, cwd: Path | None = None, timeout: float = 60, program: Sequence[str] = ATTACH) -> Done:
+    """Run ``attach ARGS``; `program` is what stands for ``attach``."""
     done = subprocess.run(
-        [*prefix, *ATTACH, *map(str, args)],
+        [*program, *map(str, args)],
         check=False,
         capture_output=True,
         text=True,
