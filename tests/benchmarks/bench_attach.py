@@ -29,7 +29,7 @@ for source_root in (ROOT, ROOT / "agent", ROOT / "cli"):
     sys.path.insert(0, str(source_root))
 
 from attach import Session, attach  # noqa: E402
-from tests.support.interpreters import interpreters  # noqa: E402
+from tests.support.interpreters import MINORS, find_interpreter  # noqa: E402
 
 TARGETS = HERE.parent / "targets"
 REPEAT = 7
@@ -175,7 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("versions", nargs="*", help="as 3.12; all that are here by default")
     wanted = parser.parse_args().versions
-    found = {v: str(p) for v, p in interpreters().items() if not wanted or v in wanted}
+    found = {i.minor: str(i.path) for i in map(find_interpreter, wanted or MINORS) if i}
     print(f"Operator: CPython {sys.version.split()[0]}; median (min-max) of {REPEAT}; ms.\n")
     print("| target | start-coverage, whole command | pyrasite, one line | ratio | first answered call |")
     print("|---|---|---|---|---|")
@@ -187,8 +187,8 @@ def main() -> None:
     print("| target | left alone | attach | start | snapshot | detach |\n|---|---|---|---|---|---|")
     for version, python in found.items():
         gaps = stalls(python)
-        print(f"| {version} | " + " | ".join(shown(gaps[n]) for n in ("alone", "attach", "start", "snapshot", "detach")) + " |",
-              flush=True)  # fmt: skip
+        steps = ("alone", "attach", "start", "snapshot", "detach")
+        print(f"| {version} | " + " | ".join(shown(gaps[name]) for name in steps) + " |", flush=True)
     print("\nThroughput of a busy program, relative to before the attach:\n")
     print("| target | noise | measuring | after detach |\n|---|---|---|---|")
     for version, python in found.items():

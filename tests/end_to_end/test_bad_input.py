@@ -107,7 +107,8 @@ def nobodys_attach() -> Iterator[list[str]]:
 
 def test_already_traced(loop_312: Target) -> None:
     """A process under a debugger is exit 6 and the debugger is named."""
-    code = f"import ctypes, time; print(ctypes.CDLL(None).ptrace(0x4206, {loop_312.pid}, 0, 0), flush=True); time.sleep(60)"
+    seize = f"ctypes.CDLL(None).ptrace(0x4206, {loop_312.pid}, 0, 0)"
+    code = f"import ctypes, time; print({seize}, flush=True); time.sleep(60)"
     with running([sys.executable, "-c", code], ready="^0$") as tracer:
         assert_explained(attach(loop_312.pid, "start-coverage"), 6, str(tracer.pid))
     servers.drive_loop(loop_312)
@@ -184,10 +185,11 @@ def test_interrupted(loop: Target) -> None:
     """Ctrl-C at any moment of start-coverage is exit 130 without a traceback, and the target is as before."""
     before = settled_picture(loop.pid)
     duration = time_of_start(loop)
-    for attempt in range(12):
+    for attempt in range(8):
         with started(loop.pid, "start-coverage") as command:
-            # from the first line of our own code on: what comes before is the interpreter's start
-            time.sleep(0.08 + duration * attempt / 12)
+            # what comes before our own imports is the interpreter's start
+            wait_until(lambda: "_ctypes" in Path(f"/proc/{command.pid}/maps").read_text(), "our imports", poll=0.001)
+            time.sleep(duration * attempt / 16)
             command.send_signal(signal.SIGINT)
             stdout, stderr = command.communicate(timeout=60)
         assert stdout == ""
@@ -213,9 +215,9 @@ def test_killed(loop: Target) -> None:
     """kill -9 of the operator at any moment leaves a target that runs on and can be attached to and left as usual."""
     before = settled_picture(loop.pid)
     duration = time_of_start(loop)
-    for attempt in range(12):
+    for attempt in range(8):
         with started(loop.pid, "start-coverage") as command:
-            time.sleep(duration * attempt / 12)
+            time.sleep(duration * (attempt + 1) / 9)
             command.kill()
             command.communicate()
         servers.drive_loop(loop, cycles=1)

@@ -43,7 +43,7 @@ def test_loops_that_run_already(loop: Target, tmp_path: Path) -> None:
 
 
 def test_gunicorn_with_flask(flask_server: Target, tmp_path: Path) -> None:
-    """A threaded gunicorn worker is measured, in requests and in a thread from before, and afterwards looks as before."""
+    """A threaded gunicorn worker is measured in requests and in a thread from before, and looks as before after."""
     (worker,) = flask_server.children()
     complete_pool(flask_server.port)
     inside = servers.interior(flask_server.port)
