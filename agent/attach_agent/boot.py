@@ -33,8 +33,15 @@ def boot(mark, protocol, version, start):
     external = modules["_frozen_importlib_external"]
     frozen = modules["_frozen_importlib"]
 
+    own = {}
+
     def get(name):
-        """A C module, whatever the target did to its import system (PathFinder is asked, sys.meta_path is not)."""
+        """A C module, whatever the target did to its import system (PathFinder is asked, sys.meta_path is not).
+
+        One that the target has not imported is ours alone, and does not stay in sys.modules.
+        """
+        if name in own:
+            return own[name]
         module = modules.get(name)
         if type(module) is type(sys) and getattr(module, "__spec__", None) is not None:
             return module
@@ -47,10 +54,13 @@ def boot(mark, protocol, version, start):
         absent = object()
         before = modules.get(name, absent)
         try:
-            return frozen._load(spec)
+            own[name] = frozen._load(spec)
+            return own[name]
         finally:
             if before is not absent:
                 modules[name] = before
+            else:
+                modules.pop(name, None)
 
     def native(module, *names):
         """The first of these functions that is C's own: gevent and eventlet put others into ``_thread`` itself."""
