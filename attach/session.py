@@ -206,7 +206,8 @@ class Coverage:
 
     def snapshot(self) -> Measured:
         """What ran since the start, without stopping or forgetting anything."""
-        from attach.report import Measured  # coverage.py is imported by those who report
+        from attach.report import Measured
+        from attach.report.rights import owner_of
 
         lines: dict[str, bytes] = {}
         cursor = 0
@@ -225,6 +226,7 @@ class Coverage:
             pid=process.pid,
             taken_at=time.time(),
             started=process.started_at(),
+            owner=owner_of(process.pid),
         )
 
     def _call(self, name: str, *args: Any) -> Any:
