@@ -98,13 +98,17 @@ class TracerCollector:
             self.stop()
             raise
 
+    def after_fork(self) -> None:
+        """In a forked child: there is no watcher to wait for."""
+        self._watching = False
+
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
         self._stopping = True  # from here on `_enter` only leaves
-        _set_thread_hook(self._entry, None)
         self._wake.release()
-        while self._watching:
+        while self._watching:  # the watcher sets the hook
             self._pause(0.001)
+        _set_thread_hook(self._entry, None)
         # a thread on its way through `_enter` is about to install a tracer
         settled = wait_until_left(self._callback_codes, self._pause)
         mine = self._mine()
