@@ -6,21 +6,17 @@ a thread that a debugger traces by then, it switches that thread's tracing off.
 
 from __future__ import annotations
 
-import gc
 import sys
 from _operator import contains
-from itertools import compress, repeat
+from itertools import repeat
 
-from ..stacks import current_stacks
+from ..stacks import current_stacks, heap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
-
-#: Objects of the heap that are looked through before other threads get their turn.
-CHUNK = 20_000
 
 
 def clear_frames(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
@@ -40,24 +36,13 @@ def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:
 
 
 def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
-    """The frames of all generators and coroutines, and those that something else keeps.
-
-    Objects only ever move to an older generation, so none is missed. The list keeps all objects alive, so it
-    is given back piece by piece, without delay.
-    """
+    """The frames of all generators and coroutines, and those that something else keeps."""
     attributes = _frame_attributes()
-    for generation in range(3):
-        objects = gc.get_objects(generation)
-        while objects:
-            chunk = objects[-CHUNK:]
-            del objects[-CHUNK:]
-            for item in compress(chunk, map(contains, repeat(attributes), map(type, chunk))):
-                attribute = attributes[type(item)]
-                frame = getattr(item, attribute) if attribute else item
-                if frame is not None:
-                    yield frame
-            del chunk
-            pause(0.0005)
+    for item in heap(lambda types: map(contains, repeat(attributes), types), pause):
+        attribute = attributes[type(item)]
+        frame = getattr(item, attribute) if attribute else item
+        if frame is not None:
+            yield frame
 
 
 def _frame_attributes() -> dict[type[Any], str]:
