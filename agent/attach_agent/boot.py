@@ -33,11 +33,16 @@ def boot(mark, protocol, version, start):
     external = modules["_frozen_importlib_external"]
     frozen = modules["_frozen_importlib"]
 
+    private = {}
+
     def get(name):
-        """A C module, whatever the target did to its import system (PathFinder is asked, sys.meta_path is not)."""
-        module = modules.get(name)
-        if type(module) is type(sys) and getattr(module, "__spec__", None) is not None:
-            return module
+        """A C module, whatever the target did to its import system (PathFinder is asked, sys.meta_path is not).
+
+        One that the target has not loaded is loaded for us alone: it does not stay in ``sys.modules``.
+        """
+        for module in (modules.get(name), private.get(name)):
+            if type(module) is type(sys) and getattr(module, "__spec__", None) is not None:
+                return module
         for finder in (frozen.BuiltinImporter, frozen.FrozenImporter, external.PathFinder):
             spec = finder.find_spec(name)
             if spec is not None:
@@ -47,10 +52,13 @@ def boot(mark, protocol, version, start):
         absent = object()
         before = modules.get(name, absent)
         try:
-            return frozen._load(spec)
+            private[name] = frozen._load(spec)
         finally:
             if before is not absent:
                 modules[name] = before
+            else:
+                modules.pop(name, None)
+        return private[name]
 
     def native(module, *names):
         """The first of these functions that is C's own: gevent and eventlet put others into ``_thread`` itself."""
