@@ -19,8 +19,24 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def clear_frames(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
-    """Set ``f_trace`` to None in each frame where `is_mine` recognises it. No thread may be traced any more."""
+def refresh_line_numbers(pause: Callable[[float], object]) -> None:
+    """Bring the line numbers of suspended frames up to date, so that they are right when the C tracer resumes them.
+
+    Before Python 3.10 ``f_lineno`` is right only while a frame is traced, and the C tracer takes it to be right in any
+    frame that it enters. Setting ``f_trace`` makes it so (Objects/frameobject.c, frame_settrace).
+    """
+    if sys.version_info < (3, 10):
+        for frame in _frames_on_heap(pause):
+            if frame.f_trace is None:
+                frame.f_trace = None
+
+
+def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
+    """Set ``f_trace`` to None in each frame, running or suspended, where `is_mine` recognises it.
+
+    A tracer leaves itself in each frame it has seen. There a stopped C tracer is a trap: called in a thread that a
+    debugger traces by then, it switches that thread's tracing off. No thread may be traced by us any more.
+    """
     for stack in current_stacks().values():
         for frame in stack:
             _clear(frame, is_mine)
