@@ -1,7 +1,5 @@
 """Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
 
-from pathlib import Path
-
 from tests.agent.coverage.support import PROGRAMS, coverage_for, run
 from tests.support.interpreters import Interpreter, before_version, from_version
 from tests.support.marks import lines_marked
@@ -112,7 +110,7 @@ def test_other_tracers(interpreter: Interpreter) -> None:
 
 @from_version("3.12")
 def test_other_tools(interpreter: Interpreter) -> None:
-    """Other tools of sys.monitoring keep their ids and events; when all ids are taken, the refusal names the holders."""
+    """Other tools of sys.monitoring keep ids and events; when all ids are taken, the refusal names the holders."""
     found = run(interpreter, "other_tools.py")
     assert found["full"][0] == "monitoring-busy"
     assert "0 tool 0, 1 tool 1" in found["full"][1]
