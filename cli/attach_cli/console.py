@@ -32,8 +32,9 @@ def log(text: str) -> None:
 
 
 def fail(error: AttachError) -> None:
-    """An error as the user sees it: what happened, then what to do, on stderr."""
-    click.echo(click.style("attach: ", fg="red", bold=True) + escaped(error.message), err=True)
+    """An error as the user sees it: what happened, the slug to look it up by, then what to do, on stderr."""
+    prefix = click.style("attach: ", fg="red", bold=True)
+    click.echo(f"{prefix}{escaped(error.message)} {click.style(f'[{error.slug}]', dim=True)}", err=True)
     for line in error.hint.splitlines():
         click.echo("  " + escaped(line), err=True)
 
