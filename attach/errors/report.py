@@ -83,7 +83,10 @@ class ReportConfigNotUsable(ReportError):
     exit_code = EXIT_USAGE
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the coverage configuration is not usable: {reason}", "Correct the file of --rcfile, or the number of --fail-under.")
+        super().__init__(
+            f"the coverage configuration is not usable: {reason}",
+            "Correct the file of --rcfile, or the number of --fail-under.",
+        )
 
 
 class OutputNotWritable(ReportError):

@@ -186,7 +186,9 @@ class SeccompFilter(UnsupportedTarget):
     def __init__(self, pid: int, hint: str = "") -> None:
         super().__init__(
             f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours",
-            hint or f"If you know that the filter answers with an error instead:\n  attach --force {pid} ...",
+            hint
+            or f"If you know that the filter answers with an error instead, as Docker's and Podman's default ones:\n"
+            f"  attach --force {pid} ...",
         )
 
 
