@@ -88,7 +88,9 @@ class Session:
                     meeting = rendezvous.find(process)
                 if meeting is not None:
                     return cls._connect(meeting, deadline, injected=how != "present", method=how)
-            except OSError as error:  # it detached itself in this moment
+            except (OSError, AgentUnreachable) as error:  # it detached itself in this moment, or another operator it
+                if time.monotonic() > deadline:
+                    raise
                 log(f"the agent went away: {error}")
             except BaseException:
                 if meeting is None or how != "present":
@@ -100,7 +102,7 @@ class Session:
     def _withdraw(cls, process: Process) -> None:
         """Take back an agent that we brought and could not use. If that fails too, it leaves by itself in a minute."""
         with contextlib.suppress(AttachError, OSError):
-            cls.join(process.pid, timeout=1.0).detach()
+            cls.join(process.pid, timeout=1.0).withdraw()
 
     @classmethod
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
@@ -152,8 +154,17 @@ class Session:
 
     def detach(self) -> None:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
-        tids = self.connection.call("detach")
+        self._leave("detach")
+
+    def withdraw(self) -> None:
+        """Detach if this session brought the agent and nothing was started with it; else only close."""
+        self._leave("withdraw")
+
+    def _leave(self, how: str) -> None:
+        tids = self.connection.call(how)
         self.close()
+        if not tids:
+            return
         deadline = time.monotonic() + 5
         while self.process.alive() and (
             not self.process.tids_by_inner_id().keys().isdisjoint(tids) or rendezvous.find(self.process) is not None

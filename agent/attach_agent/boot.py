@@ -76,12 +76,6 @@ def boot(mark, protocol, version, start):
     thread = get("_thread")
     start_thread = native(thread, "start_new_thread", "start_new")
 
-    state = sys.__dict__.get("_live_attach")
-    if state is not None:
-        if state["pid"] == posix.getpid() and state["start"] == start:
-            return
-        state["close_all"]()  # inherited over fork(2): the parent's, of no use here
-
     def above_stdio(fd):
         """Descriptors 0-2 are where a target that closed them prints: never let that land in the channel."""
         if fd > 2:
@@ -231,6 +225,15 @@ def boot(mark, protocol, version, start):
         "close": close,
         "close_all": close_all,
     }
+    present = sys.__dict__.get("_live_attach")
+    if present is not None and (present["pid"], present["start"]) != (state["pid"], start):
+        del sys.__dict__["_live_attach"]  # inherited over fork(2): the parent's, of no use here
+        present["close_all"]()
+        if present["agent"]:
+            present["agent"].after_fork()
+    # in one step: two ways of injection may come at the same time
+    if sys.__dict__.setdefault("_live_attach", state) is not state:
+        return
     try:
         memfd = above_stdio(posix.memfd_create(mark))
         descriptors.append(lambda: posix.close(memfd))
@@ -241,7 +244,6 @@ def boot(mark, protocol, version, start):
         descriptors.extend((inner.close, outer.close))
         inner.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
         inner.settimeout(IDLE_SECONDS)
-        sys.__dict__["_live_attach"] = state
         start_thread(serve, ())
         # the last step: whoever can read this may connect
         posix.write(memfd, ("%d %s %d %d %d\n" % (protocol, version, posix.getpid(), start, outer.fileno())).encode())

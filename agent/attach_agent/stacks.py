@@ -13,7 +13,7 @@ import gc
 import sys
 import time
 from _operator import attrgetter, itemgetter
-from itertools import accumulate, chain, repeat, starmap, takewhile, tee
+from itertools import accumulate, chain, compress, repeat, starmap, takewhile, tee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: How long `wait_until_left` waits, in seconds.
 PATIENCE = 2.0
+
+#: Objects of the heap that are looked through before other threads get their turn.
+CHUNK = 20_000
 
 #: What is executed: a code object and the globals of the module that it runs in.
 _CODE_AND_GLOBALS = attrgetter("f_code", "f_globals")
@@ -54,11 +57,38 @@ def current_stacks() -> dict[int, list[FrameType]]:
         return dict(zip(idents, stacks))
 
 
-def running_code() -> list[tuple[CodeType, dict[str, Any]]]:
-    """Code and globals of every frame of every thread; no frame is held."""
-    tops = zip(chain.from_iterable(map(dict.values, starmap(sys._current_frames, ((),)))))
+def running_code(suspended: list[Any] = []) -> list[tuple[CodeType, dict[str, Any]]]:  # noqa: B006  (never changed)
+    """Code and globals of every frame of every thread, and of the greenlets `suspended`; no frame is held."""
+    running = chain.from_iterable(map(dict.values, starmap(sys._current_frames, ((),))))
+    tops = zip(chain(running, map(attrgetter("gr_frame"), suspended)))
     with paused_collection():
         return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(tops))))
+
+
+def greenlets(pause: Callable[[float], object]) -> list[Any]:
+    """All greenlets of the process. A suspended one is on no thread's stack, and resumes without any event."""
+    module = sys.modules.get("greenlet")
+    kind = getattr(module, "greenlet", None)
+    if type(kind) is not type:
+        return []
+    return list(heap(lambda types: map(issubclass, types, repeat(kind)), pause))
+
+
+def heap(wanted: Callable[[Iterator[type[Any]]], Iterator[bool]], pause: Callable[[float], object]) -> Iterator[Any]:
+    """The objects that the garbage collector knows, if their types are `wanted`.
+
+    They are looked through in pieces, between which other threads get their turn. Objects only ever move to an older
+    generation, so none is missed. The list keeps all objects alive, so it is given back piece by piece, without delay.
+    """
+    for generation in range(3):
+        objects = gc.get_objects(generation)
+        while objects:
+            chunk = objects[-CHUNK:]
+            del objects[-CHUNK:]
+            found = list(compress(chunk, wanted(map(type, chunk))))
+            del chunk
+            pause(0.0005)
+            yield from found
 
 
 def wait_until_left(codes: frozenset[int], pause: Callable[[float], object]) -> bool:

@@ -232,7 +232,8 @@ class ThreadStates:
         ]
         if len(places) != 1:
             raise AgentError("unsupported-build", "the count of traced threads is not where CPython keeps it")
-        return self._runtime + 4 * places[0]
+        address: int = self._runtime + 4 * places[0]
+        return address
 
     def _flag_of(self, state: int) -> int:
         """The tracing flag of this thread; from 3.10 on it belongs to the C function that runs this very frame."""

@@ -18,7 +18,7 @@ from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadstates import ThreadStates
 from . import library
-from .untrace import clear_frames
+from .frames import clear_trace, refresh_line_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: How often we look for threads that no hook told us about.
 POLL_SECONDS = 0.1
+
+#: Looks, 5 ms apart, until a tracer counts as active: a thread that started while we stopped may still have ours.
+GRACE_ROUNDS = 10
 
 #: File names, those out of scope among them, that the tracers may remember; then they ask again.
 MAX_CACHED = 100_000
@@ -89,30 +92,36 @@ class TracerCollector:
         self._prepare(*types)
         self._threads = ThreadStates()
         self._refuse_other_tracers()
+        refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         try:
             _set_thread_hook(None, self._entry)
             self._reach_threads()
+            refresh_line_numbers(self._pause)  # of those that ran meanwhile
             self._start_watcher()
         except BaseException:
             self.stop()
             raise
 
+    def after_fork(self) -> None:
+        """In a forked child: there is no watcher to wait for."""
+        self._watching = False
+
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
         self._stopping = True  # from here on `_enter` only leaves
-        _set_thread_hook(self._entry, None)
         self._wake.release()
         while self._watching:
             self._pause(0.001)
-        # a thread on its way through `_enter` is about to install a tracer
+        # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
+        _set_thread_hook(self._entry, None)
         mine = self._mine()
         while mine:
             self._threads.remove(mine)
             mine = self._mine()
         self._threads.unforce_tracing()
-        clear_frames(self._is_mine, self._pause)
+        clear_trace(self._is_mine, self._pause)
         for tracer in list(self._tracers.values()):
             tracer.stop()
         if settled:
@@ -159,6 +168,9 @@ class TracerCollector:
 
     def _should_trace(self, filename: str, frame: FrameType) -> Any:
         """A tracer asks about a file that none of them has seen yet."""
+        # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
+        if not self._stopping:
+            _set_thread_hook(None, self._entry)
         try:
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
@@ -204,12 +216,13 @@ class TracerCollector:
         return disposition
 
     def _refuse_other_tracers(self) -> None:
-        busy = [_name_of(item) for item in self._threads.trace_objects()]
-        hook = _thread_hook()
-        if hook is not None:
-            busy.append(_name_of(hook))
-        if busy:
-            raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(sorted(set(busy))))
+        for _ in range(GRACE_ROUNDS):
+            found = [item for item in (*self._threads.trace_objects(), _thread_hook()) if item is not None]
+            if not found:
+                return
+            self._pause(0.005)
+        names = sorted({_name_of(item) for item in found})
+        raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(names))
 
     def _reach_threads(self) -> None:
         """Have every thread that is not traced come to `_enter`."""

@@ -11,7 +11,7 @@ import sys
 from _weakref import ref
 
 from ..errors import AgentError
-from ..stacks import running_code, wait_until_left
+from ..stacks import greenlets, running_code, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ class MonitoringCollector:
         # be discovered. Other tools see some of their disabled events once more, as PEP 669 lets any tool
         # cause at any time.
         monitoring.restart_events()
-        # What starts from here on is discovered by its event; what runs already is on a stack.
-        self._watch_all(running_code())
+        # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
+        self._watch_all(running_code(greenlets(self._pause)))
+
+    def after_fork(self) -> None:
+        """In a forked child: nothing here depends on other threads."""
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""

@@ -6,12 +6,11 @@ a thread that a debugger traces by then, it switches that thread's tracing off.
 
 from __future__ import annotations
 
-import gc
 import sys
 from _operator import contains
-from itertools import compress, repeat
+from itertools import repeat
 
-from ..stacks import current_stacks
+from ..stacks import current_stacks, heap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +18,25 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-#: Objects of the heap that are looked through before other threads get their turn.
-CHUNK = 20_000
+
+def refresh_line_numbers(pause: Callable[[float], object]) -> None:
+    """Bring the line numbers of suspended frames up to date, so that they are right when the C tracer resumes them.
+
+    Before Python 3.10 ``f_lineno`` is right only while a frame is traced, and the C tracer takes it to be right in any
+    frame that it enters. Setting ``f_trace`` makes it so (Objects/frameobject.c, frame_settrace).
+    """
+    if sys.version_info < (3, 10):
+        for frame in _frames_on_heap(pause):
+            if frame.f_trace is None:
+                frame.f_trace = None
 
 
-def clear_frames(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
-    """Set ``f_trace`` to None in each frame where `is_mine` recognises it. No thread may be traced any more."""
+def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
+    """Set ``f_trace`` to None in each frame, running or suspended, where `is_mine` recognises it.
+
+    A tracer leaves itself in each frame it has seen. There a stopped C tracer is a trap: called in a thread that a
+    debugger traces by then, it switches that thread's tracing off. No thread may be traced by us any more.
+    """
     for stack in current_stacks().values():
         for frame in stack:
             _clear(frame, is_mine)
@@ -40,24 +52,13 @@ def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:
 
 
 def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
-    """The frames of all generators and coroutines, and those that something else keeps.
-
-    Objects only ever move to an older generation, so none is missed. The list keeps all objects alive, so it
-    is given back piece by piece, without delay.
-    """
+    """The frames of all generators and coroutines, and those that something else keeps."""
     attributes = _frame_attributes()
-    for generation in range(3):
-        objects = gc.get_objects(generation)
-        while objects:
-            chunk = objects[-CHUNK:]
-            del objects[-CHUNK:]
-            for item in compress(chunk, map(contains, repeat(attributes), map(type, chunk))):
-                attribute = attributes[type(item)]
-                frame = getattr(item, attribute) if attribute else item
-                if frame is not None:
-                    yield frame
-            del chunk
-            pause(0.0005)
+    for item in heap(lambda types: map(contains, repeat(attributes), types), pause):
+        attribute = attributes[type(item)]
+        frame = getattr(item, attribute) if attribute else item
+        if frame is not None:
+            yield frame
 
 
 def _frame_attributes() -> dict[type[Any], str]:

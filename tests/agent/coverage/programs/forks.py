@@ -1,0 +1,49 @@
+"""Forks while it is measured; the children work on, make threads and end."""
+
+import os
+import threading
+
+from selfattach import SelfAttach, report, wait_until
+
+finished = False
+
+
+def busy():
+    while not finished:
+        work(3)
+
+
+def work(n):
+    return [work(n - 1)] if n else []
+
+
+def child():
+    thread = threading.Thread(target=work, args=(3,))
+    thread.start()
+    thread.join()
+    work(2)
+
+
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads:
+    thread.start()
+attach = SelfAttach()
+attach.start()
+statuses = []
+for _ in range(10):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            child()
+            os._exit(7)
+        finally:
+            os._exit(1)
+    statuses.append(os.waitpid(pid, 0)[1])
+work(1)
+line = work.__code__.co_firstlineno + 1
+found = line in attach.lines_of(__file__)
+attach.stop()
+finished = True
+for thread in threads:
+    thread.join()
+report(statuses=statuses, found=found)

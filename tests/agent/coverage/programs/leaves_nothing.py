@@ -1,0 +1,112 @@
+"""Is measured while threads, generators and coroutines are under way, and looks at itself before and after."""
+
+import gc
+import os
+import sys
+import threading
+
+from selfattach import SelfAttach, report, wait_until
+
+finished = False
+asked = 0
+answers = {}
+
+
+def spin(name):
+    """A thread that tells its own trace function when it is asked."""
+    answered = 0
+    own = suspended()
+    while not finished:
+        next(own)
+        if asked != answered:
+            answered = asked
+            answers[name] = str(sys.gettrace())
+
+
+def suspended():
+    while True:
+        yield sys._getframe()
+
+
+def frames():
+    """All frames of all stacks, and those of generators."""
+    for frame in list(sys._current_frames().values()):
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+    for thing in gc.get_objects():
+        if type(thing) is type(generator):
+            yield thing.gi_frame
+
+
+def look(measuring=False):
+    global asked
+    answers.clear()
+    asked += 1
+    wait_until(lambda: len(answers) == 3)
+    return {
+        "trace": sorted(set(answers.values())) + [str(sys.gettrace())],
+        "f_trace": sorted({str(frame.f_trace) for frame in frames() if frame is not None}),
+        "f_trace_lines": sorted({frame.f_trace_lines for frame in frames() if frame is not None}),
+        "hook": str(threading._trace_hook),
+        "threads": len(sys._current_frames()),
+        "descriptors": sorted(os.listdir("/proc/self/fd")),
+        "monitoring": None if measuring else monitoring(),
+        "counter": None if measuring else counter(),
+        "gc": gc.isenabled(),
+        "modules": sorted(name for name in sys.modules if not name.startswith("attach_agent")),
+    }
+
+
+def monitoring():
+    """The tools, and the local events that any of them would find in our code."""
+    if not hasattr(sys, "monitoring"):
+        return []
+    tools = [sys.monitoring.get_tool(tool) for tool in range(6)]
+    events = []
+    for tool in range(6):
+        sys.monitoring.use_tool_id(tool, "look")
+        events += [sys.monitoring.get_local_events(tool, function.__code__) for function in (spin, suspended, look)]
+        sys.monitoring.free_tool_id(tool)
+    return [tools, events]
+
+
+def counter():
+    """CPython 3.8, 3.9: the count of traced threads, which must be 0 for the interpreter to be fast."""
+    if sys.version_info >= (3, 10):
+        return 0
+    from attach_agent.threadstates import ThreadStates
+
+    states = attach.in_thread(ThreadStates)
+    return states._int_at(states._counter_at, 4)
+
+
+def churn():
+    for _ in range(20):
+        thread = threading.Thread(target=len, args=("",))
+        thread.start()
+        thread.join()
+
+
+generator = suspended()
+next(generator)
+threads = [threading.Thread(target=spin, args=(number,), daemon=True) for number in range(3)]
+for thread in threads:
+    thread.start()
+attach = SelfAttach()
+attach.start()  # once for what it imports
+attach.stop(discard=True)
+before = look()
+after = []
+for _ in range(3):
+    attach.start()
+    next(generator)
+    churn()
+    wait_until(lambda: len(attach.lines_of(__file__)) > 10)
+    during = look(measuring=True)
+    attach.stop(discard=True)
+    after.append(look())
+finished = True
+for thread in threads:
+    thread.join()
+report(before=before, during=during, after=after)

@@ -1,0 +1,11 @@
+"""Imported by work."""
+
+
+def helped(kind):
+    if kind == 1:
+        return None
+    message = "%s %s" % (
+        kind,
+        "kind",
+    )
+    return message

@@ -1,0 +1,69 @@
+"""Runs the programs of this folder, which measure themselves."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from attach.channel import tracers
+from attach.errors import TracerUnavailable
+from tests.support.cache import cache_directory, locked
+from tests.support.interpreters import Interpreter, unavailable
+
+PROGRAMS = Path(__file__).parent / "programs"
+AGENT = Path(__file__).parents[3] / "agent"
+TIMEOUT = 60
+
+
+def tracer_of(interpreter: Interpreter) -> Path | None:
+    """coverage.py's tracer for this interpreter, from the cache or the package index; None if it needs none."""
+    if interpreter.version >= (3, 12):
+        return None
+    tracer = tracers._Tracer(interpreter.version, "glibc", os.uname().machine)
+    if tracers._cached(tracer, print) is None:
+        try:
+            tracers.fetch(interpreter.version)
+        except TracerUnavailable as error:
+            unavailable(error.message)
+    return tracer.path
+
+
+def coverage_for(interpreter: Interpreter) -> Path:
+    """A folder with a coverage.py for this interpreter, from the package index once and then from the cache."""
+    release = tracers.COVERAGE.get(interpreter.version, tracers.COVERAGE[3, 11])
+    folder = cache_directory() / "coverage" / f"{interpreter.minor}-{release}"
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+            command += [f"--python-version={interpreter.minor}", f"--target={folder}", f"coverage=={release}"]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                unavailable(f"no coverage.py for {interpreter}: {done.stderr.strip()}")
+            (folder / "complete").touch()
+    return folder
+
+
+def run(interpreter: Interpreter, program: str, *args: str, env: dict[str, str] | None = None) -> Any:
+    """What the program reports, once it has ended well."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
+    environment["PYTHONPATH"] = str(AGENT)
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    tracer = tracer_of(interpreter)
+    if tracer is not None:
+        environment["TRACER"] = str(tracer)
+    environment.update(env or {})
+    done = subprocess.run(
+        [interpreter.path, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", PROGRAMS / program, *args],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT,
+        env=environment,
+    )
+    assert done.returncode == 0 and not done.stderr, f"{program}: exit {done.returncode}\n{done.stderr}\n{done.stdout}"
+    return json.loads(done.stdout)

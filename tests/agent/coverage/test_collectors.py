@@ -1,0 +1,138 @@
+"""Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
+
+from pathlib import Path
+
+from tests.agent.coverage.support import PROGRAMS, coverage_for, run
+from tests.support.interpreters import Interpreter, before_version, from_version
+from tests.support.marks import lines_marked
+
+
+def assert_marked(found: list[int], program: str) -> None:
+    """All lines that must be reported are, and no others."""
+    path = PROGRAMS / program
+    ran = lines_marked(path, "ran")
+    assert ran <= set(found), f"missing: {sorted(ran - set(found))}"
+    allowed = ran | lines_marked(path, "perhaps")
+    assert set(found) <= allowed, f"did not run: {sorted(set(found) - allowed)}"
+
+
+def line_with(program: str, text: str) -> int:
+    lines = (PROGRAMS / program).read_text().splitlines()
+    (number,) = (number for number, line in enumerate(lines, 1) if text in line)
+    return number
+
+
+def test_old_and_new_frames(interpreter: Interpreter) -> None:
+    """Threads, generators and coroutines that began before are measured from the attach on, as is all that is new."""
+    found = run(interpreter, "everything.py")
+    assert_marked(found["main"], "everything.py")
+    assert_marked(found["late"], "late_module.py")
+
+
+def test_equal_to_coverage(interpreter: Interpreter) -> None:
+    """Of a program that starts after the attach, exactly those lines are reported that coverage.py reports."""
+    environment = {"PYTHONPATH": str(coverage_for(interpreter))}
+    assert run(interpreter, "equal.py") == run(interpreter, "equal.py", "coverage", env=environment)
+
+
+def test_stop_and_start(interpreter: Interpreter) -> None:
+    """Data adds up over stops, is not mixed between options, and after a discard the same lines are seen again."""
+    found = run(interpreter, "restart.py")
+    condition = line_with("restart.py", "if value:")
+    truth, falsehood = condition + 1, condition + 2
+    assert found["outside"] == []
+    assert set(found["inside"]) >= {condition, truth} and falsehood not in found["inside"]
+    assert found["running"][0] == "coverage-running"
+    assert found["differ"][0] == "coverage-options-differ"
+    assert set(found["added"]) >= {condition, truth, falsehood}
+    assert set(found["kept"]) >= set(found["added"])
+    assert found["discarded"] == []
+    assert set(found["again"]) >= {condition, truth} and falsehood not in found["again"]
+
+
+def test_stop_leaves_nothing(interpreter: Interpreter) -> None:
+    """After a stop threads, frames, hooks, tools, descriptors and modules are as they were before the start."""
+    found = run(interpreter, "leaves_nothing.py")
+    assert found["during"] != found["before"]
+    for after in found["after"]:
+        assert after == found["before"]
+
+
+def test_no_line_is_lost_by_snapshots(interpreter: Interpreter) -> None:
+    """Lines that run once, while snapshots are taken without pause, are all in the last one, and none goes away."""
+    found = run(interpreter, "once_only.py")
+    assert found["missing"] == []
+    assert found["lost"] == 0
+    assert found["snapshots"] > 3
+
+
+def test_threads_come_and_go(interpreter: Interpreter) -> None:
+    """Starting and stopping while threads begin and end crashes nothing, measures each time and leaves nothing."""
+    found = run(interpreter, "churn.py")
+    assert found["cycles"] > 1
+    assert (found["traced"], found["tools"], found["hook"]) == (0, [], None)
+
+
+def test_exceptions_of_signal_handlers(interpreter: Interpreter) -> None:
+    """What a signal handler raises while we record comes out in the program, each time."""
+    found = run(interpreter, "signals.py")
+    assert found["lost"] == 0
+    assert found["unraisable"] == []
+    assert found["lines"] == [[1, 2, 3, 4, 7, 8]] * 50
+
+
+def test_forks(interpreter: Interpreter) -> None:
+    """Children that are forked while we measure work and end as ever."""
+    found = run(interpreter, "forks.py")
+    assert [status >> 8 for status in found["statuses"]] == [7] * 10
+    assert found["found"]
+
+
+def test_line_numbers_of_old_frames(interpreter: Interpreter) -> None:
+    """While and after a frame is measured that was running before, its line number is right."""
+    found = run(interpreter, "line_numbers.py")
+    inner, outer = line_with("line_numbers.py", "# here"), line_with("line_numbers.py", "# outer waits here")
+    assert found["old"] == [[inner, outer]] * 4
+    assert found["generator"] == [line_with("line_numbers.py", "# suspended")] * 4
+
+
+def test_threads_without_hook(interpreter: Interpreter) -> None:
+    """A thread that `_thread` starts after the attach is measured, if only after a moment."""
+    assert run(interpreter, "raw_threads.py")["found"]
+
+
+@before_version("3.12")
+def test_other_tracers(interpreter: Interpreter) -> None:
+    """While a debugger or a hook of `threading` traces, we refuse and leave it alone."""
+    found = run(interpreter, "other_tracers.py")
+    assert found["active"][0] == found["hook"][0] == "tracer-busy"
+    assert "other_tracers.py" in found["active"][1]
+    assert found["kept"] and found["measured"]
+
+
+@from_version("3.12")
+def test_other_tools(interpreter: Interpreter) -> None:
+    """Other tools of sys.monitoring keep their ids and events; when all ids are taken, the refusal names the holders."""
+    found = run(interpreter, "other_tools.py")
+    assert found["full"][0] == "monitoring-busy"
+    assert "0 tool 0, 1 tool 1" in found["full"][1]
+    assert found["names"] == ["tool 0", "live-attach", "tool 2", None, "tool 4", "tool 5"]
+    assert found["after"] == ["tool 0", None, "tool 2", None, "tool 4", "tool 5"]
+    assert found["seen"] == ["start"] * 2 and found["events"]
+
+
+@before_version("3.12")
+def test_library_is_loaded_once(interpreter: Interpreter) -> None:
+    """A second attach uses the library of the first; neither mappings nor descriptors grow."""
+    found = run(interpreter, "second_attach.py")
+    assert found["lines"] == [True] * 4
+    assert len({tuple(count) for count in found["counts"]}) == 1 and found["counts"][0][0] > 0
+    assert found["left"] == []
+
+
+@from_version("3.12")
+def test_code_made_at_run_time_is_freed(interpreter: Interpreter) -> None:
+    """A program that makes code objects without end does not keep them because of us."""
+    found = run(interpreter, "made_code.py")
+    assert found["watched"] < 12_000
+    assert found["alive"] < 10
