@@ -69,9 +69,10 @@ class TracerCollector:
         self._dispositions: dict[str, Any] = {}
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
-        self._stopping = False
+        self._stopping = self._left = False
         self._watching = False
         self._threads: ThreadStates
+        self._fork_callbacks: list[Any]
         self._wake = native(_thread, "allocate_lock", "allocate")()
         self._wake.acquire()
 
@@ -94,6 +95,8 @@ class TracerCollector:
         self._refuse_other_tracers()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
+        self._fork_callbacks = library.fork_callbacks(types[0])
+        self._fork_callbacks.append(self._leave_child)
         try:
             _set_thread_hook(None, self._entry)
             self._reach_threads()
@@ -103,12 +106,23 @@ class TracerCollector:
             self.stop()
             raise
 
-    def after_fork(self) -> None:
-        """In a forked child: there is no watcher to wait for."""
-        self._watching = False
+    def _leave_child(self) -> None:
+        """Called by the child of a fork: nobody will ask for its lines, so it shall not run at the tracer's pace."""
+        self._left = self._stopping = True
+        sys.settrace(None)
+        self._threads.unforce_tracing()
+        _set_thread_hook(self._entry, None)
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            if self._is_mine(frame.f_trace):
+                frame.f_trace = None
+            frame = frame.f_back
 
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
+        if self._left:
+            return
+        self._fork_callbacks.remove(self._leave_child)
         self._stopping = True  # from here on `_enter` only leaves
         self._wake.release()
         while self._watching:

@@ -65,9 +65,6 @@ class MonitoringCollector:
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
 
-    def after_fork(self) -> None:
-        """In a forked child: nothing here depends on other threads."""
-
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
         monitoring = self._monitoring

@@ -84,7 +84,7 @@ def test_exceptions_of_signal_handlers(interpreter: Interpreter) -> None:
 
 
 def test_forks(interpreter: Interpreter) -> None:
-    """Children that are forked while we measure work and end as ever."""
+    """Children that are forked while we measure work and end as ever; before 3.12 they are not traced."""
     found = run(interpreter, "forks.py")
     assert [status >> 8 for status in found["statuses"]] == [7] * 10
     assert found["found"]

@@ -1,6 +1,7 @@
 """Forks while it is measured; the children work on, make threads and end."""
 
 import os
+import sys
 import threading
 
 from selfattach import SelfAttach, report, wait_until
@@ -18,6 +19,13 @@ def work(n):
 
 
 def child():
+    if not hasattr(sys, "monitoring"):  # tracing is too slow for a process that nobody asks about it
+        assert sys.gettrace() is None
+        assert threading._trace_hook is None
+        frame = sys._getframe()
+        while frame is not None:
+            assert frame.f_trace is None
+            frame = frame.f_back
     thread = threading.Thread(target=work, args=(3,))
     thread.start()
     thread.join()
