@@ -11,7 +11,7 @@ import sys
 from _weakref import ref
 
 from ..errors import AgentError
-from ..stacks import running_code, wait_until_left
+from ..stacks import code_in_greenlets, running_code, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,10 @@ class MonitoringCollector:
         # be discovered. Other tools see some of their disabled events once more, as PEP 669 lets any tool
         # cause at any time.
         monitoring.restart_events()
-        # What starts from here on is discovered by its event; what runs already is on a stack.
-        self._watch_all(running_code())
+        # What starts or resumes from here on is discovered by its event; what runs already is on a stack. A greenlet
+        # may be switched in after we looked at the stacks, and out before we look at it: so look until all is known.
+        while self._watch_all(running_code()) + self._watch_all(code_in_greenlets(self._pause)):
+            pass
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
@@ -120,20 +122,28 @@ class MonitoringCollector:
 
         return on_start, on_throw, on_line
 
-    def _watch_all(self, running: Iterable[Any]) -> None:
+    def _watch_all(self, running: Iterable[Any]) -> int:
+        """Watch this code; returns how much of it was not watched before."""
+        watched = 0
         for code, module_globals in running:
             if self._recording.lines_of(code.co_filename, module_globals) is not None:
-                self._watch(code)
+                watched += self._watch(code)
+        return watched
 
-    def _watch(self, code: CodeType) -> None:
-        """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
+    def _watch(self, code: CodeType) -> bool:
+        """Have the lines of this code object reported, and remember it, so that `stop` can undo that.
+
+        Returns False if it was watched already.
+        """
         known = self._watched.get(id(code))
-        if known is None or known() is not code:  # an id may be used again
-            # in this order: another thread that finds the code known must find it instrumented too
-            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
-            self._watched[id(code)] = ref(code)
-            if len(self._watched) >= self._prune_at:
-                self._prune()
+        if known is not None and known() is code:  # an id may be used again
+            return False
+        # in this order: another thread that finds the code known must find it instrumented too
+        self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+        self._watched[id(code)] = ref(code)
+        if len(self._watched) >= self._prune_at:
+            self._prune()
+        return True
 
     def _prune(self) -> None:
         """Forget code objects that are gone. May run in several threads at once."""

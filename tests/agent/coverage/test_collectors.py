@@ -1,8 +1,6 @@
 """Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
 
-from pathlib import Path
-
-from tests.agent.coverage.support import PROGRAMS, coverage_for, run
+from tests.agent.coverage.support import PROGRAMS, coverage_for, package, run
 from tests.support.interpreters import Interpreter, before_version, from_version
 from tests.support.marks import lines_marked
 
@@ -31,8 +29,8 @@ def test_old_and_new_frames(interpreter: Interpreter) -> None:
 
 def test_equal_to_coverage(interpreter: Interpreter) -> None:
     """Of a program that starts after the attach, exactly those lines are reported that coverage.py reports."""
-    environment = {"PYTHONPATH": str(coverage_for(interpreter))}
-    assert run(interpreter, "equal.py") == run(interpreter, "equal.py", "coverage", env=environment)
+    theirs = run(interpreter, "equal.py", "coverage", path=coverage_for(interpreter))
+    assert run(interpreter, "equal.py") == theirs
 
 
 def test_stop_and_start(interpreter: Interpreter) -> None:
@@ -112,7 +110,7 @@ def test_other_tracers(interpreter: Interpreter) -> None:
 
 @from_version("3.12")
 def test_other_tools(interpreter: Interpreter) -> None:
-    """Other tools of sys.monitoring keep their ids and events; when all ids are taken, the refusal names the holders."""
+    """Other tools of sys.monitoring keep their ids and events; when all are taken, the refusal names the holders."""
     found = run(interpreter, "other_tools.py")
     assert found["full"][0] == "monitoring-busy"
     assert "0 tool 0, 1 tool 1" in found["full"][1]
@@ -128,6 +126,15 @@ def test_library_is_loaded_once(interpreter: Interpreter) -> None:
     assert found["lines"] == [True] * 4
     assert len({tuple(count) for count in found["counts"]}) == 1 and found["counts"][0][0] > 0
     assert found["left"] == []
+
+
+@from_version("3.12")
+def test_greenlets(interpreter: Interpreter) -> None:
+    """Greenlets that were suspended at the attach are measured when they go on."""
+    found = run(interpreter, "greenlets.py", path=package(interpreter, "greenlet>=3.1,<4"))
+    ran = lines_marked(PROGRAMS / "greenlets.py", "ran")
+    assert ran <= set(found["lines"]), f"missing: {sorted(ran - set(found['lines']))}"
+    assert not set(found["lines"]) & lines_marked(PROGRAMS / "greenlets.py", "before")
 
 
 @from_version("3.12")

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from selfattach import SelfAttach, report, wait_until
+from selfattach import SelfAttach, report
 
 finished = False
 

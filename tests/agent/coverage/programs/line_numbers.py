@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from selfattach import SelfAttach, report, wait_until
+from selfattach import SelfAttach, report
 
 places = {"old": []}
 turn = threading.Semaphore(0)

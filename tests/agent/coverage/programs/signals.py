@@ -42,5 +42,7 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 files = attach.lines()
 attach.stop()
 report(
-    lost=raised - caught, unraisable=[str(item) for item in unraisable], lines=[sorted(found) for found in files.values()]
+    lost=raised - caught,
+    unraisable=[str(item) for item in unraisable],
+    lines=[sorted(found) for found in files.values()],
 )
