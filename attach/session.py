@@ -87,7 +87,9 @@ class Session:
                     meeting = rendezvous.find(process)
                 if meeting is not None:
                     return cls._connect(meeting, deadline, injected=how != "present", method=how)
-            except OSError as error:  # it detached itself in this moment
+            except (OSError, AgentUnreachable) as error:  # it detached itself in this moment, or another operator it
+                if time.monotonic() > deadline:
+                    raise
                 log(f"the agent went away: {error}")
             except BaseException:
                 if meeting is None or how != "present":
@@ -99,7 +101,7 @@ class Session:
     def _withdraw(cls, process: Process) -> None:
         """Take back an agent that we brought and could not use. If that fails too, it leaves by itself in a minute."""
         with contextlib.suppress(AttachError, OSError):
-            cls.join(process.pid, timeout=1.0).detach()
+            cls.join(process.pid, timeout=1.0).withdraw()
 
     @classmethod
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
@@ -151,8 +153,17 @@ class Session:
 
     def detach(self) -> None:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
-        tids = self.connection.call("detach")
+        self._leave("detach")
+
+    def withdraw(self) -> None:
+        """Detach if this session brought the agent and nothing was started with it; else only close."""
+        self._leave("withdraw")
+
+    def _leave(self, how: str) -> None:
+        tids = self.connection.call(how)
         self.close()
+        if not tids:
+            return
         deadline = time.monotonic() + 5
         while self.process.alive() and (
             not self.process.tids_by_inner_id().keys().isdisjoint(tids) or rendezvous.find(self.process) is not None
@@ -206,7 +217,8 @@ class Coverage:
 
     def snapshot(self) -> Measured:
         """What ran since the start, without stopping or forgetting anything."""
-        from attach.report import Measured  # coverage.py is imported by those who report
+        from attach.report import Measured
+        from attach.report.rights import owner_of
 
         lines: dict[str, bytes] = {}
         cursor = 0
@@ -225,6 +237,7 @@ class Coverage:
             pid=process.pid,
             taken_at=time.time(),
             started=process.started_at(),
+            owner=owner_of(process.pid),
         )
 
     def _call(self, name: str, *args: Any) -> Any:

@@ -56,7 +56,7 @@ def http_server(interpreter: Interpreter) -> Iterator[Target]:
 @pytest.fixture
 def flask_server(server_python: Path) -> Iterator[Target]:
     """gunicorn with one worker of two threads, and a Flask application; drive it with servers.drive_flask."""
-    with servers.gunicorn(server_python) as target:
+    with servers.flask(server_python) as target:
         yield target
 
 

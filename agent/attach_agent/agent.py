@@ -43,6 +43,7 @@ class Agent:
             "load": self.load,
             "loaded": lambda name: name in self.importer.sources,
             "status": self.status,
+            "withdraw": lambda: self.withdraw(sock),
         }
 
     def load(self, blob: bytes) -> None:
@@ -92,6 +93,17 @@ class Agent:
             coverage, self.coverage = self.coverage, None
             if coverage is not None:
                 coverage.close()
+
+    def after_fork(self) -> None:
+        """In a forked child, which inherits the measuring but none of the threads: undo it here."""
+        self.lock = self.importer.native(_thread, "allocate_lock", "allocate")()  # a thread of the parent may hold it
+        if self.coverage is not None:
+            self.coverage.after_fork()
+        self.close()
+
+    def withdraw(self, caller: socket) -> tuple[int, ...]:
+        """Detach if nothing depends on the agent but the caller: it came with an operator who could not use it."""
+        return () if self.busy() or len(self.state["channels"]) > 1 else self.detach(caller)
 
     def detach(self, caller: socket) -> tuple[int, ...]:
         """Remove the agent; returns the native ids of the threads that are about to end."""

@@ -33,16 +33,18 @@ def boot(mark, protocol, version, start):
     external = modules["_frozen_importlib_external"]
     frozen = modules["_frozen_importlib"]
 
-    private = {}
+    own = {}
 
     def get(name):
         """A C module, whatever the target did to its import system (PathFinder is asked, sys.meta_path is not).
 
-        One that the target has not loaded is loaded for us alone: it does not stay in ``sys.modules``.
+        One that the target has not imported is ours alone, and does not stay in sys.modules.
         """
-        for module in (modules.get(name), private.get(name)):
-            if type(module) is type(sys) and getattr(module, "__spec__", None) is not None:
-                return module
+        if name in own:
+            return own[name]
+        module = modules.get(name)
+        if type(module) is type(sys) and getattr(module, "__spec__", None) is not None:
+            return module
         for finder in (frozen.BuiltinImporter, frozen.FrozenImporter, external.PathFinder):
             spec = finder.find_spec(name)
             if spec is not None:
@@ -52,13 +54,13 @@ def boot(mark, protocol, version, start):
         absent = object()
         before = modules.get(name, absent)
         try:
-            private[name] = frozen._load(spec)
+            own[name] = frozen._load(spec)
+            return own[name]
         finally:
             if before is not absent:
                 modules[name] = before
             else:
                 modules.pop(name, None)
-        return private[name]
 
     def native(module, *names):
         """The first of these functions that is C's own: gevent and eventlet put others into ``_thread`` itself."""
@@ -73,12 +75,6 @@ def boot(mark, protocol, version, start):
     struct = get("_struct")
     thread = get("_thread")
     start_thread = native(thread, "start_new_thread", "start_new")
-
-    state = sys.__dict__.get("_live_attach")
-    if state is not None:
-        if state["pid"] == posix.getpid() and state["start"] == start:
-            return
-        state["close_all"]()  # inherited over fork(2): the parent's, of no use here
 
     def above_stdio(fd):
         """Descriptors 0-2 are where a target that closed them prints: never let that land in the channel."""
@@ -229,6 +225,15 @@ def boot(mark, protocol, version, start):
         "close": close,
         "close_all": close_all,
     }
+    present = sys.__dict__.get("_live_attach")
+    if present is not None and (present["pid"], present["start"]) != (state["pid"], start):
+        del sys.__dict__["_live_attach"]  # inherited over fork(2): the parent's, of no use here
+        present["close_all"]()
+        if present["agent"]:
+            present["agent"].after_fork()
+    # in one step: two ways of injection may come at the same time
+    if sys.__dict__.setdefault("_live_attach", state) is not state:
+        return
     try:
         memfd = above_stdio(posix.memfd_create(mark))
         descriptors.append(lambda: posix.close(memfd))
@@ -239,7 +244,6 @@ def boot(mark, protocol, version, start):
         descriptors.extend((inner.close, outer.close))
         inner.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
         inner.settimeout(IDLE_SECONDS)
-        sys.__dict__["_live_attach"] = state
         start_thread(serve, ())
         # the last step: whoever can read this may connect
         posix.write(memfd, ("%d %s %d %d %d\n" % (protocol, version, posix.getpid(), start, outer.fileno())).encode())

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any, Iterator
 
-#: Objects of the heap that are looked through before other threads get their turn.
-HEAP_CHUNK = 20_000
-
 #: How long `wait_until_left` waits, in seconds.
 PATIENCE = 2.0
+
+#: Objects of the heap that are looked through before other threads get their turn.
+CHUNK = 20_000
 
 #: What is executed: a code object and the globals of the module that it runs in.
 _CODE_AND_GLOBALS = attrgetter("f_code", "f_globals")
@@ -57,40 +57,38 @@ def current_stacks() -> dict[int, list[FrameType]]:
         return dict(zip(idents, stacks))
 
 
-def running_code() -> list[tuple[CodeType, dict[str, Any]]]:
-    """Code and globals of every frame of every thread; no frame is held."""
-    tops = zip(chain.from_iterable(map(dict.values, starmap(sys._current_frames, ((),)))))
+def running_code(suspended: list[Any] = []) -> list[tuple[CodeType, dict[str, Any]]]:  # noqa: B006  (never changed)
+    """Code and globals of every frame of every thread, and of the greenlets `suspended`; no frame is held."""
+    running = chain.from_iterable(map(dict.values, starmap(sys._current_frames, ((),))))
+    tops = zip(chain(running, map(attrgetter("gr_frame"), suspended)))
     with paused_collection():
         return list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(tops))))
 
 
-def heap(pause: Callable[[float], object]) -> Iterator[list[Any]]:
-    """All objects that the garbage collector knows, in pieces between which other threads run.
+def greenlets(pause: Callable[[float], object]) -> list[Any]:
+    """All greenlets of the process. A suspended one is on no thread's stack, and resumes without any event."""
+    module = sys.modules.get("greenlet")
+    kind = getattr(module, "greenlet", None)
+    if type(kind) is not type:
+        return []
+    return list(heap(lambda types: map(issubclass, types, repeat(kind)), pause))
 
-    Objects only ever move to an older generation, so none that existed at the call is missed. Listing a generation is
-    one step, about 10 ns an object. The list keeps its objects alive, so it is given back piece by piece.
+
+def heap(wanted: Callable[[Iterator[type[Any]]], Iterator[bool]], pause: Callable[[float], object]) -> Iterator[Any]:
+    """The objects that the garbage collector knows, if their types are `wanted`.
+
+    They are looked through in pieces, between which other threads get their turn. Objects only ever move to an older
+    generation, so none is missed. The list keeps all objects alive, so it is given back piece by piece, without delay.
     """
     for generation in range(3):
         objects = gc.get_objects(generation)
         while objects:
-            piece = objects[-HEAP_CHUNK:]
-            del objects[-HEAP_CHUNK:]
-            yield piece
-            del piece
+            chunk = objects[-CHUNK:]
+            del objects[-CHUNK:]
+            found = list(compress(chunk, wanted(map(type, chunk))))
+            del chunk
             pause(0.0005)
-
-
-def code_in_greenlets(pause: Callable[[float], object]) -> Iterator[tuple[CodeType, dict[str, Any]]]:
-    """Code and globals of the frames of suspended greenlets, which are on no thread's stack."""
-    kind = getattr(sys.modules.get("greenlet"), "greenlet", None)
-    if type(kind) is not type:
-        return
-    for objects in heap(pause):
-        for greenlet in compress(objects, map(issubclass, map(type, objects), repeat(kind))):
-            if greenlet.gr_frame is not None:
-                with paused_collection():
-                    running = list(map(_CODE_AND_GLOBALS, chain.from_iterable(_walks(iter(((greenlet.gr_frame,),))))))
-                yield from running
+            yield from found
 
 
 def wait_until_left(codes: frozenset[int], pause: Callable[[float], object]) -> bool:

@@ -38,6 +38,8 @@ _NUDGE_AFTER, _GIVE_UP_AFTER = 0.05, 0.2
 #: How long our thread may wait for the GIL before PEP 768 is tried as well: it gets into some C loops.
 _GIL_PATIENCE = 0.25
 _LOOK_AGAIN_MOST = 0.25
+#: How long after the end of the source its arrival may still be seen.
+_SILENCE = 2.0
 #: A thread between two waits is parked again within this time.
 _BETWEEN_WAITS = 0.02
 
@@ -115,6 +117,7 @@ class _Ladder:
         self._last = begin
         self._deadline = begin + request.timeout
         self._not_stopping: ThreadNotStopping | None = None
+        self._left_at: float | None = None
         self._step(f"looked at process {target.process.pid}: CPython {target.runtime.version}")
 
     def _step(self, what: str) -> None:
@@ -159,7 +162,10 @@ class _Ladder:
             text = self.remote.error()
             if text:
                 raise BootstrapFailed(self.target.process.pid, text)
-        if left and not self.arrived():
+        if left and self._left_at is None:
+            self._left_at = time.perf_counter()
+        # A second run that finds the first one under way ends at once: only when nothing comes for long is it silence.
+        if self._left_at is not None and time.perf_counter() - self._left_at > _SILENCE:
             raise BootstrapFailed(self.target.process.pid, "it ended without a report")
         return False
 

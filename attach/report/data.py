@@ -28,6 +28,7 @@ MAX_PATH = 4096
 #: Bytes of a file name: pages of a report are named after it, with a prefix and a suffix, and may have 255.
 MAX_NAME = 220
 _BATCH = 100_000
+_MARKUP = str.maketrans({char: f"\\x{ord(char):02x}" for char in '<>"'})
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
+def report_name(path: str) -> str:
+    """`path` as a report may show it; before 7.15.4 coverage writes names into HTML as they are."""
+    return printable(path).translate(_MARKUP)
+
+
 def check(measured: Measured) -> Checked:
     """Bring what the target sent within bounds.
 
@@ -132,7 +138,7 @@ def _odd(path: str, numbits: bytes) -> str:
     if not path or "\0" in path:
         return "not a file name"
     try:
-        if len(path.encode()) > MAX_PATH or len(printable(posixpath.basename(path)).encode()) > MAX_NAME:
+        if len(path.encode()) > MAX_PATH or len(report_name(posixpath.basename(path)).encode()) > MAX_NAME:
             return "the name is too long"
     except UnicodeEncodeError:
         return "the name is not UTF-8, which coverage's data files cannot hold"

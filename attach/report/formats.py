@@ -17,7 +17,7 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
-from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable
+from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
 from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
 from attach.report.reporter import TargetSources
 from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
@@ -147,7 +147,7 @@ class _Report:
         for path, source in sources.items():
             name = aliases.map(path)
             local = source if name == path else read_local(name)
-            name = printable(relative_filename(name) if self._relative else name)
+            name = report_name(relative_filename(name) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:

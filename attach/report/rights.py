@@ -6,7 +6,6 @@ import ctypes
 import os
 import platform
 import threading
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 from attach.report.data import Owner
@@ -30,17 +29,6 @@ def owner_of(pid: int) -> Owner | None:
     # real, effective, saved, file system
     uid, gid = int(fields["Uid"].split()[3]), int(fields["Gid"].split()[3])
     return Owner(uid, gid, tuple(int(group) for group in fields["Groups"].split()))
-
-
-def started_at(pid: int) -> float | None:
-    """When process `pid` started, in seconds since the epoch (proc_pid_stat(5)); None if it has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            ticks = int(file.read().rpartition(b")")[2].split()[19])
-    except OSError:
-        return None
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return time.time() - age
 
 
 def with_rights_of(owner: Owner | None, work: Callable[[], T]) -> T:

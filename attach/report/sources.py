@@ -16,7 +16,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attach.report.rights import owner_of, started_at, with_rights_of
+from attach.report.rights import owner_of, with_rights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,6 @@ class Source:
 def read_sources(measured: Measured, paths: Iterable[str]) -> dict[str, Source]:
     """Read `paths` as the target sees them; what cannot be read has its reason, nothing is raised for it."""
     owner = measured.owner or owner_of(measured.pid)
-    started = started_at(measured.pid) if measured.started is None else measured.started
     listed = list(paths)
     try:
         root = os.open(measured.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -55,7 +54,7 @@ def read_sources(measured: Measured, paths: Iterable[str]) -> dict[str, Source]:
         gone = "the process has ended, and its view of the file system with it"
         return {path: Source(path, None, gone) for path in listed}
     try:
-        return with_rights_of(owner, lambda: _read_all(root, listed, started))
+        return with_rights_of(owner, lambda: _read_all(root, listed, measured.started))
     except PermissionError as error:
         return {path: Source(path, None, str(error)) for path in listed}
     finally:

@@ -68,10 +68,16 @@ def test_only_plain_values(lines: dict[str, bytes]) -> None:
 
 
 def test_names_cannot_steer_terminals_or_reports(project: Path, tmp_path: Path) -> None:
-    """Control characters in a file's name are escaped in every format and in the result, HTML is text."""
+    """Control characters and markup in a file's name are escaped in every format and in the result."""
     folder = tmp_path / "odd"
     folder.mkdir()
-    names = ["\x1b]0;title\x07\x1b[31m.py", "line\nTN:forged.py", "<script>alert(1)<.py", "a'\"&b.py", "rtl\u202e.py"]
+    names = [
+        "\x1b]0;title\x07\x1b[31m.py",
+        "line\nTN:forged.py",
+        "<script>alert(1)<.py",
+        "a' onclick=\"alert(1)&b.py",
+        "rtl\u202e.py",
+    ]
     for name in names:
         (folder / name).write_text("x = 1\n")
     missing = str(folder / "gone\x1b[2J.py")
@@ -85,7 +91,8 @@ def test_names_cannot_steer_terminals_or_reports(project: Path, tmp_path: Path) 
     texts += [element.attrib["filename"] for element in ElementTree.parse("coverage.xml").iter("class")]
     for text in texts:
         assert not set("\x1b\x07\u202e") & set(text) and "\nTN:forged" not in text
-    assert not any("<script>alert" in path.read_text() for path in (project / "htmlcov").glob("*.html"))
+    for path in (project / "htmlcov").glob("*.html"):
+        assert "<script>alert" not in path.read_text() and 'onclick="alert' not in path.read_text()
     assert "\\x1b[2J" in result.unreported[0].path
     assert result.files == len(names)
     assert len(list((project / "annotate").iterdir())) == len(names)

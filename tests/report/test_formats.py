@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -52,8 +53,10 @@ def xml(path: Path) -> list[tuple[str, dict[str, str], str]]:
     ]
 
 
-def numbers(path: Path) -> object:
-    report = json.loads(path.read_text())
+def numbers(path: Path) -> dict[str, Any]:
+    """A JSON report without its time, and without the line 0 that older coverage shows."""
+    text = re.sub(r'"executed_lines": \[\s*0\s*\]', '"executed_lines": []', path.read_text())
+    report: dict[str, Any] = json.loads(text)
     del report["meta"]["timestamp"]
     return report
 
@@ -91,7 +94,7 @@ def test_all_formats_equal_coverages_own(project: Path, rcfile: str) -> None:
     annotated = {path.name: path.read_text() for path in theirs["annotate"].iterdir()}
     assert {path.name: path.read_text() for path in (project / "ours.annotate").iterdir()} == annotated
     assert result.written == tuple((want.format, want.path or "-") for want in wanted)
-    assert result.total == pytest.approx(numbers(theirs["json"])["totals"]["percent_covered"])  # type: ignore[index]
+    assert result.total == pytest.approx(numbers(theirs["json"])["totals"]["percent_covered"])
     assert result.unreported == () and result.changed == () and result.warnings == () and result.notes == ()
 
 

@@ -124,7 +124,7 @@ INTERRUPTED = """\
     from tests.report.conftest import measurement
     from pathlib import Path
 
-    lines = {str(path): set(range(1, 400)) for path in Path("many").resolve().iterdir()}
+    lines = {str(path): set(range(1, 200)) for path in Path("many").resolve().iterdir()}
     try:
         write(measurement(lines), [Wanted("xml"), Wanted("html")], out=sys.stdout)
     except KeyboardInterrupt:
@@ -135,8 +135,8 @@ INTERRUPTED = """\
 def test_an_interrupted_run_leaves_the_old_report(project: Path) -> None:
     """Ctrl-C while pages are rendered raises KeyboardInterrupt once, the old reports are whole, nothing is left."""
     (project / "many").mkdir()
-    for number in range(150):
-        body = "".join(f"def f{line}(x):\n    return x + {line}\n" for line in range(200))
+    for number in range(80):
+        body = "".join(f"def f{line}(x):\n    return x + {line}\n" for line in range(100))
         (project / "many" / f"m{number}.py").write_text(body)
     write(measurement(recorded(project)), [Wanted("html"), Wanted("xml")], out=io.StringIO())
     before = {path: path.read_bytes() for path in [project / "coverage.xml", *(project / "htmlcov").iterdir()]}

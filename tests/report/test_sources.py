@@ -5,18 +5,19 @@ from __future__ import annotations
 import ctypes
 import errno
 import io
+import json
 import os
 import platform
 import random
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from attach.process import Process
 from attach.report import Owner, Wanted, rights, sources, write
 from tests.report.conftest import measurement
 
@@ -194,16 +195,33 @@ def test_changed_sources_are_named(project: Path) -> None:
     before = path.stat()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        started = rights.started_at(child.pid)
-        assert started is not None and abs(time.time() - started) < 60
+        started = Process(child.pid).started_at()
         lines = {str(path): {1}, str(project / "parts" / "shapes.py"): {1}}
-        measured = measurement(lines, pid=child.pid, started=None)
+        measured = measurement(lines, pid=child.pid, started=started)
         assert write(measured, [Wanted("text")], out=io.StringIO()).changed == ()
         os.utime(path, (before.st_atime, started + 1))
         assert write(measured, [Wanted("text")], out=io.StringIO()).changed == (str(path),)
     finally:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         child.communicate(b"\n")
+
+
+@needs_root
+def test_a_target_in_a_chroot(root: Path, tmp_path: Path) -> None:
+    """A running process that sees other files than we do is reported with its own, under its own names."""
+    (root / "app" / "link.py").symlink_to(tmp_path / "secret.py")
+    confine = "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", confine, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout and child.stdout.readline()
+        lines = {"app/good.py": {1}, "/app/link.py": {1}, f"{tmp_path}/secret.py": {1}}
+        measured = measurement(lines, pid=child.pid, root=f"/proc/{child.pid}/root", cwd="/")
+        out = io.StringIO()
+        result = write(measured, [Wanted("json", "-")], out=out)
+        child.communicate()
+    assert set(json.loads(out.getvalue())["files"]) == {"/app/good.py"}
+    assert len(result.unreported) == 2 and all("does not exist" in file.reason for file in result.unreported)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ What the program itself sees (sys.modules, hooks, tracers) is the business of te
 
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tests.support.processes import NotReady, wait_until
 
-SETTLING = 0.1  # seconds between two pictures that must be equal
+SETTLING = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,17 @@ def picture(pid: int) -> Picture:
 
 
 def settled_picture(pid: int, timeout: float = 10) -> Picture:
-    """The picture of a process that is at rest: the same twice in a row."""
-    last = picture(pid)
+    """The picture of a process that is at rest: it has stayed the same for SETTLING seconds."""
+    last, since = picture(pid), time.monotonic()
 
-    def same_again() -> bool:
-        nonlocal last
-        before, last = last, picture(pid)
-        return last == before
+    def unchanged() -> bool:
+        nonlocal last, since
+        now = picture(pid)
+        if now != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since >= SETTLING
 
-    wait_until(same_again, f"process {pid} to settle", timeout, poll=SETTLING)
+    wait_until(unchanged, f"process {pid} to settle", timeout)
     return last
 
 

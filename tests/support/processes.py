@@ -46,14 +46,18 @@ class Response(NamedTuple):
 
 
 def http_get(port: int, path: str = "/", timeout: float = DEADLINE) -> Response:
-    """GET `path` from 127.0.0.1:`port` on a connection of its own."""
+    """GET `path` from 127.0.0.1:`port` on a connection of its own; returns when the server closes it."""
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        answer = connection.getresponse()
-        return Response(answer.status, answer.read().decode())
-    finally:
-        connection.close()
+    with contextlib.closing(connection):
+        connection.connect()
+        # a second name of the socket: http.client closes its own at the last byte of the answer
+        with connection.sock.dup() as wire:
+            connection.request("GET", path, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            response = Response(answer.status, answer.read().decode())
+            while wire.recv(4096):
+                pass
+            return response
 
 
 class Target:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ def gunicorn(
     command += ["--bind", "127.0.0.1:0", *options, app]
     with running(command, ready=r"Listening at: http://127\.0\.0\.1:(?P<port>\d+)", env=env) as target:
         wait_until(lambda: target.stderr.count("Worker is ready") >= workers, f"{workers} workers")
+        yield target
+
+
+@contextmanager
+def flask(python: Path, env: Mapping[str, str] | None = None) -> Iterator[Target]:
+    """flask_app.py below gunicorn, in one worker; both of its threads are there, and have served."""
+    with gunicorn(python, env=env) as target:
+        with ThreadPoolExecutor(2) as clients:
+            answers = list(clients.map(http_get, [target.port] * 2, ["/meet"] * 2))
+        assert answers == [Response(200, "met")] * 2, answers
         yield target
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import servers
 from tests.support.picture import Picture, assert_untouched, differences, settled_picture
-from tests.support.processes import running
+from tests.support.processes import Target, running
 
 # Makes a change when the file `change` appears in its folder, and undoes it when `undo` does.
 PROGRAM = """
@@ -86,3 +87,27 @@ def test_a_field_can_be_left_out(tmp_path: Path) -> None:
         after: Picture = settled_picture(target.pid)
     assert differences(before, after, ignoring=["descriptors"]) == []
     assert differences(before, after, ignoring=["threads"]) == ["descriptors: + 3 -> /dev/null"]
+
+
+def test_a_driven_server_keeps_its_picture(flask_server: Target) -> None:
+    """Requests alone change neither the picture of a warm server nor what it sees of itself."""
+    (worker,) = flask_server.children()
+
+    def look() -> dict[str, object]:
+        servers.drive_flask(flask_server.port)
+        return servers.interior(flask_server.port)
+
+    warm = look()
+    before = settled_picture(worker)
+    assert look() == warm
+    assert_untouched(before, worker)
+
+
+def test_a_driven_asgi_server_keeps_its_picture(asgi_server: Target) -> None:
+    """Requests alone change neither the picture of a warm server nor what it sees of itself."""
+    servers.drive_asgi(asgi_server.port)
+    warm = servers.interior(asgi_server.port)
+    before = settled_picture(asgi_server.pid)
+    servers.drive_asgi(asgi_server.port)
+    assert servers.interior(asgi_server.port) == warm
+    assert_untouched(before, asgi_server.pid)

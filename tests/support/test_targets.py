@@ -53,7 +53,7 @@ def test_the_loop_runs_the_lines_marked(interpreter: Interpreter, line_log: Line
 
 def test_the_flask_application_runs_the_lines_marked(server_python: Path, line_log: LineLog) -> None:
     """Driven, flask_app.py runs exactly the lines marked `ran`."""
-    with servers.gunicorn(server_python, env=line_log.env) as target:
+    with servers.flask(server_python, line_log.env) as target:
         check_marks(line_log, servers.FLASK_APP, lambda: servers.drive_flask(target.port))
 
 

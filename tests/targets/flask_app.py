@@ -10,6 +10,7 @@ from flask import Flask, jsonify  # before
 
 app = Flask(__name__)  # before
 sweeps = 0  # before
+meeting = threading.Barrier(2)  # before
 
 
 def sweep(pause):  # before
@@ -62,6 +63,12 @@ def report():  # before
 @app.route("/sweeps")  # before
 def show_sweeps():  # before
     return str(sweeps)  # ran
+
+
+@app.route("/meet")  # before
+def meet():  # before
+    meeting.wait(timeout=10)  # before
+    return "met"  # before
 
 
 @app.route("/interior")  # before

@@ -18,7 +18,7 @@ from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadstates import ThreadStates
 from . import library
-from .frames import clear_trace, refresh_line_numbers
+from .frames import clear_running, clear_suspended, refresh_line_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ GRACE_ROUNDS = 10
 
 #: File names, those out of scope among them, that the tracers may remember; then they ask again.
 MAX_CACHED = 100_000
-
 
 #: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
 SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
@@ -71,6 +70,7 @@ class TracerCollector:
         self._undecided: list[str] = []
         self._stopping = False
         self._watching = False
+        self._forked = False
         self._threads: ThreadStates
         self._wake = native(_thread, "allocate_lock", "allocate")()
         self._wake.acquire()
@@ -103,6 +103,11 @@ class TracerCollector:
             self.stop()
             raise
 
+    def after_fork(self) -> None:
+        """In a forked child: there is no watcher to wait for."""
+        self._watching = False
+        self._forked = True
+
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
         self._stopping = True  # from here on `_enter` only leaves
@@ -117,7 +122,9 @@ class TracerCollector:
             self._threads.remove(mine)
             mine = self._mine()
         self._threads.unforce_tracing()
-        clear_trace(self._is_mine, self._pause)
+        clear_running(self._is_mine)
+        if not self._forked:  # looking at every object would make the child copy all memory it shares
+            clear_suspended(self._is_mine, self._pause)
         for tracer in list(self._tracers.values()):
             tracer.stop()
         if settled:
@@ -127,11 +134,7 @@ class TracerCollector:
     # ---- in the target's threads ----
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
-        """The first event of a thread: install a tracer of its own and show it the frames that are running.
-
-        An exception would come out of the user code that is running, and a signal handler may raise one that
-        is meant for it. Then the thread is not traced, and the watcher tries again.
-        """
+        """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         if self._stopping:
             sys.settrace(None)
             return
@@ -143,17 +146,35 @@ class TracerCollector:
         if frames[-1].f_code.co_filename.startswith("<live-attach>"):  # a thread of the agent
             sys.settrace(None)
             return
-        tracer = self._new_tracer()
-        tracer.start()
-        while frames:
-            entered = frames.pop()
-            # Before 3.10 CPython takes the line number of a traced frame as it is kept by tracing; this
-            # assignment brings it up to date (frame_settrace in Objects/frameobject.c), the tracer's own does
-            # not.
-            entered.f_trace = tracer
-            tracer(entered, "call", None)
-        if event != "call":
-            tracer(frame, event, arg)
+        try:
+            tracer = self._new_tracer()
+            tracer.start()
+            while frames:
+                entered = frames.pop()
+                # Before 3.10 the line number of a traced frame is what tracing made it. This assignment brings it up to
+                # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
+                entered.f_trace = tracer
+                tracer(entered, "call", None)
+            if event != "call":
+                tracer(frame, event, arg)
+        except BaseException:
+            self._give_up(frame)
+            raise
+
+    def _give_up(self, frame: FrameType) -> None:
+        """A signal handler of the target has raised an exception in our code, which is meant for the code below.
+
+        It must come out there. But the tracer's stack has one frame too many or too few then, and it would take lines
+        of one file for those of another: so it ends here, and the watcher sends the thread to `_enter` again.
+        """
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        if id(tracer) in self._tracers:
+            tracer.stop()  # type: ignore[union-attr]
+        traced: FrameType | None = frame
+        while traced is not None:
+            traced.f_trace = None
+            traced = traced.f_back
 
     def _new_tracer(self) -> Any:
         tracer = self._make_tracer()
@@ -169,10 +190,13 @@ class TracerCollector:
             _set_thread_hook(None, self._entry)
         try:
             lines = self._recording.lines_of(filename, frame.f_globals)
+            return self._left_out if lines is None else self._disposition(filename, True)
         except RecursionError:
             self._undecided.append(filename)
             return self._left_out
-        return self._left_out if lines is None else self._disposition(filename, True)
+        except BaseException:
+            self._give_up(frame)
+            raise
 
     # ---- in the agent's threads ----
 
@@ -182,8 +206,7 @@ class TracerCollector:
         self._make_disposition = make_disposition
         self._left_out = self._disposition("", False)
         # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns
-        # None.
+        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns None.
         no_lock = [].clear
         self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
@@ -259,8 +282,7 @@ class TracerCollector:
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
                 tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call
-                # does
+                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
                 if sys.getrefcount(tracer) == 3:
                     tracer.stop()
                     del self._tracers[key]

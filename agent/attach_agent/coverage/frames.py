@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from _operator import contains
-from itertools import compress, repeat
+from itertools import repeat
 
 from ..stacks import current_stacks, heap
 
@@ -27,8 +27,8 @@ def refresh_line_numbers(pause: Callable[[float], object]) -> None:
                 frame.f_trace = None
 
 
-def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
-    """Set ``f_trace`` to None in each frame, running or suspended, where `is_mine` recognises it.
+def clear_running(is_mine: Callable[[Any], bool]) -> None:
+    """Set ``f_trace`` to None in each frame of each stack where `is_mine` recognises it.
 
     A tracer leaves itself in each frame it has seen. There a stopped C tracer is a trap: called in a thread that a
     debugger traces by then, it switches that thread's tracing off. No thread may be traced by us any more.
@@ -36,6 +36,10 @@ def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]
     for stack in current_stacks().values():
         for frame in stack:
             _clear(frame, is_mine)
+
+
+def clear_suspended(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
+    """The same for the frames of generators and coroutines, and for those that something else keeps."""
     for frame in _frames_on_heap(pause):
         _clear(frame, is_mine)
 
@@ -50,12 +54,11 @@ def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:
 def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
     """The frames of all generators and coroutines, and those that something else keeps."""
     attributes = _frame_attributes()
-    for objects in heap(pause):
-        for item in compress(objects, map(contains, repeat(attributes), map(type, objects))):
-            attribute = attributes[type(item)]
-            frame = getattr(item, attribute) if attribute else item
-            if frame is not None:
-                yield frame
+    for item in heap(lambda types: map(contains, repeat(attributes), types), pause):
+        attribute = attributes[type(item)]
+        frame = getattr(item, attribute) if attribute else item
+        if frame is not None:
+            yield frame
 
 
 def _frame_attributes() -> dict[type[Any], str]:

@@ -11,7 +11,7 @@ import sys
 from _weakref import ref
 
 from ..errors import AgentError
-from ..stacks import code_in_greenlets, running_code, wait_until_left
+from ..stacks import greenlets, running_code, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class MonitoringCollector:
         self._pause = pause
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._tool = -1
+        self._callback_codes: frozenset[int] = frozenset()
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
         #: different files may compare equal; weak so that a program that makes code without end can also free
         #: it.
@@ -47,9 +48,16 @@ class MonitoringCollector:
 
         Raises AgentError if other tools hold all tool ids.
         """
+        self._tool = _take_tool_id(self._monitoring)
+        try:
+            self._start_tool()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_tool(self) -> None:
         monitoring = self._monitoring
         events = monitoring.events
-        self._tool = _take_tool_id(monitoring)
         on_start, on_throw, on_line = self._callbacks()
         self._callback_codes = frozenset(id(callback.__code__) for callback in (on_start, on_throw, on_line))
         monitoring.register_callback(self._tool, events.PY_START, on_start)
@@ -62,10 +70,11 @@ class MonitoringCollector:
         # be discovered. Other tools see some of their disabled events once more, as PEP 669 lets any tool
         # cause at any time.
         monitoring.restart_events()
-        # What starts or resumes from here on is discovered by its event; what runs already is on a stack. A greenlet
-        # may be switched in after we looked at the stacks, and out before we look at it: so look until all is known.
-        while self._watch_all(running_code()) + self._watch_all(code_in_greenlets(self._pause)):
-            pass
+        # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
+        self._watch_all(running_code(greenlets(self._pause)))
+
+    def after_fork(self) -> None:
+        """In a forked child: nothing here depends on other threads."""
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
@@ -111,8 +120,11 @@ class MonitoringCollector:
 
         def on_throw(code: CodeType, _offset: int, _exception: BaseException) -> None:
             # the interpreter does not let this event be disabled
-            if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
-                watch(code)
+            try:
+                if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
+                    watch(code)
+            except RecursionError:
+                return
 
         def on_line(code: CodeType, line: int) -> Any:
             lines = set_of(code.co_filename)
@@ -122,28 +134,20 @@ class MonitoringCollector:
 
         return on_start, on_throw, on_line
 
-    def _watch_all(self, running: Iterable[Any]) -> int:
-        """Watch this code; returns how much of it was not watched before."""
-        watched = 0
+    def _watch_all(self, running: Iterable[Any]) -> None:
         for code, module_globals in running:
             if self._recording.lines_of(code.co_filename, module_globals) is not None:
-                watched += self._watch(code)
-        return watched
+                self._watch(code)
 
-    def _watch(self, code: CodeType) -> bool:
-        """Have the lines of this code object reported, and remember it, so that `stop` can undo that.
-
-        Returns False if it was watched already.
-        """
+    def _watch(self, code: CodeType) -> None:
+        """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
         known = self._watched.get(id(code))
-        if known is not None and known() is code:  # an id may be used again
-            return False
-        # in this order: another thread that finds the code known must find it instrumented too
-        self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
-        self._watched[id(code)] = ref(code)
-        if len(self._watched) >= self._prune_at:
-            self._prune()
-        return True
+        if known is None or known() is not code:  # an id may be used again
+            # in this order: another thread that finds the code known must find it instrumented too
+            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+            self._watched[id(code)] = ref(code)
+            if len(self._watched) >= self._prune_at:
+                self._prune()
 
     def _prune(self) -> None:
         """Forget code objects that are gone. May run in several threads at once."""

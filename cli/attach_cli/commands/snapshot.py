@@ -16,6 +16,7 @@ FORMATS = {
     "xml": ("FILE", "coverage.xml", "Cobertura XML"),
     "json": ("FILE", "coverage.json", "JSON"),
     "lcov": ("FILE", "coverage.lcov", "LCOV"),
+    "annotate": ("DIR", "annotate", "Annotated sources into a directory"),
     "data": ("FILE", ".coverage", "a data file for coverage combine and coverage report"),
 }
 
@@ -23,7 +24,7 @@ FORMATS = {
 def _format_options(function: click.decorators.FC) -> click.decorators.FC:
     for name, (metavar, default, text) in reversed(FORMATS.items()):
         function = click.option(
-            f"--{name}", metavar=f"[{metavar}]", is_flag=False, flag_value=default, help=f"{text} (default {default})."
+            f"--{name}", metavar=f"[{metavar}]", is_flag=False, flag_value="", help=f"{text} (default {default})."
         )(function)
     return function
 
@@ -52,9 +53,15 @@ def command(
     """
     from attach.report import Format, Options, Wanted, write
 
-    wanted = [Wanted(cast(Format, name), path) for name, path in formats.items() if path is not None]
+    # without a place it goes where the settings in --rcfile say, or to coverage.py's default
+    try:
+        wanted = [Wanted(cast(Format, name), path or None) for name, path in formats.items() if path is not None]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if text or not wanted:
         wanted.append(Wanted("text", "-"))
+    if sum(want.path == "-" for want in wanted) > 1:
+        raise click.UsageError("only one report can go to stdout")
     pid = sessions.pid()
     try:
         session = sessions.join()

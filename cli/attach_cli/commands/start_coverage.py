@@ -28,7 +28,7 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
             )
         except BaseException:
             if session.injected:  # nothing was started: leave nothing
-                session.detach()
+                session.withdraw()
             raise
     pid = session.process.pid
     python = ".".join(map(str, session.connection.hello.python))
