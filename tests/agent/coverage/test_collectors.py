@@ -52,6 +52,7 @@ def test_stop_leaves_nothing(interpreter: Interpreter) -> None:
     """After a stop threads, frames, hooks, tools, descriptors and modules are as they were before the start."""
     found = run(interpreter, "leaves_nothing.py")
     assert found["during"] != found["before"]
+    assert found["before"]["slow"] == [] and found["before"]["f_trace"] == found["before"]["trace"] == ["None"]
     for after in found["after"]:
         assert after == found["before"]
 
@@ -61,7 +62,7 @@ def test_no_line_is_lost_by_snapshots(interpreter: Interpreter) -> None:
     found = run(interpreter, "once_only.py")
     assert found["missing"] == []
     assert found["lost"] == 0
-    assert found["snapshots"] > 3
+    assert found["snapshots"] > 1
 
 
 def test_threads_come_and_go(interpreter: Interpreter) -> None:
@@ -72,11 +73,12 @@ def test_threads_come_and_go(interpreter: Interpreter) -> None:
 
 
 def test_exceptions_of_signal_handlers(interpreter: Interpreter) -> None:
-    """What a signal handler raises while we record comes out in the program, each time."""
+    """What a signal handler raises while we record comes out in the program, and lines stay with their file."""
     found = run(interpreter, "signals.py")
     assert found["lost"] == 0
     assert found["unraisable"] == []
-    assert found["lines"] == [[1, 2, 3, 4, 7, 8]] * 50
+    assert found["wrong"] == []
+    assert found["complete"] > 100
 
 
 def test_forks(interpreter: Interpreter) -> None:
@@ -91,6 +93,7 @@ def test_line_numbers_of_old_frames(interpreter: Interpreter) -> None:
     found = run(interpreter, "line_numbers.py")
     inner, outer = line_with("line_numbers.py", "# here"), line_with("line_numbers.py", "# outer waits here")
     assert found["old"] == [[inner, outer]] * 4
+    assert found["new"] == found["new"][:1] * 4
     assert found["generator"] == [line_with("line_numbers.py", "# suspended")] * 4
 
 
