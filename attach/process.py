@@ -217,6 +217,18 @@ class Process:
         """Whether `tid` is, at this moment, a thread of this process."""
         return os.path.exists(self.path(f"task/{tid}"))
 
+    def has_slept(self, tid: int, switches: int) -> bool:
+        """Whether the thread waits now, or has left the processor since `context_switches` gave `switches`."""
+        try:
+            return self.status_field("State", tid)[:1] != "R" or self.context_switches(tid) != switches
+        except NoSuchProcess:
+            return True
+
+    def context_switches(self, tid: int) -> int:
+        """How often the thread has left the processor so far."""
+        names = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
+        return sum(int(self.status_field(name, tid) or 0) for name in names)
+
     def tids_by_inner_id(self) -> dict[int, int]:
         """Each thread's id in its innermost PID namespace (``native_thread_id``) -> its id here."""
         found = {}

@@ -7,6 +7,7 @@ parked and the main thread is in the evaluation loop.
 While nothing has started, 1 is tried again and again, because threads come and go. See docs/decisions/0002.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from attach.errors import (
     GilHeld,
     MethodUnavailable,
     NoEvaluationPoint,
+    NoSuchProcess,
     TargetExited,
     ThreadNotStopping,
 )
@@ -40,6 +42,8 @@ _GIL_PATIENCE = 0.25
 _LOOK_AGAIN_MOST = 0.25
 #: How long after the end of the source its arrival may still be seen.
 _SILENCE = 2.0
+#: How long to wait for a borrowed thread to be back where it came from.
+_SETTLE_SECONDS = 0.05
 #: A thread between two waits is parked again within this time.
 _BETWEEN_WAITS = 0.02
 
@@ -112,6 +116,7 @@ class _Ladder:
         self.timeout = request.timeout
         self.log = request.log
         self.starts: list[Start] = []
+        self._borrowed: dict[int, int] = {}
         self.remote: RemoteExec | None = None
         self.injection = Injection("", "")
         self._last = begin
@@ -131,6 +136,7 @@ class _Ladder:
             self._climb()
         finally:
             self._clean_up()
+        self._let_settle()
         return self.injection
 
     def _climb(self) -> None:
@@ -242,8 +248,14 @@ class _Ladder:
 
     def _started(self, start: Start, what: str) -> None:
         self.starts.append(start)
+        if not start.pending:
+            self._remember_borrowed(start.tid)
         self.injection.method, self.injection.detail = "ptrace", what
         self._step(f"{what} (stopped for {start.stopped_ms:.2f} ms)")
+
+    def _remember_borrowed(self, tid: int) -> None:
+        with contextlib.suppress(NoSuchProcess):
+            self._borrowed[tid] = self.target.process.context_switches(tid)
 
     def _remote_exec(self, waited: float) -> bool:
         """Makes the requests of PEP 768, or wakes the main thread for them. False if that does not exist
@@ -264,6 +276,7 @@ class _Ladder:
             self._nudged = "woken" in what
             self.injection.method, self.injection.detail = "remote-exec", what
             self._step(f"requested from {what}")
+            self._remember_borrowed(self.target.process.pid)
         elif not self._nudged and waited - self._requested_at > _NUDGE_AFTER and not self.starts:
             self._nudged = True
             if self.remote.nudge():
@@ -289,6 +302,17 @@ class _Ladder:
             self.remote.finish()
         for start in self.starts:
             self._take_back(start)
+
+    def _let_settle(self) -> None:
+        """Waits until the borrowed threads are back in their waits.
+
+        Until then such a thread could take a signal that was meant for the main thread, and CPython would run the
+        handler only after the main thread's wait: for example of a SIGTERM that is sent as soon as we return.
+        """
+        end = time.perf_counter() + _SETTLE_SECONDS
+        for tid, switches in self._borrowed.items():
+            while not self.target.process.has_slept(tid, switches) and time.perf_counter() < end:
+                time.sleep(_POLL)
 
     def _take_back(self, start: Start) -> None:
         """Stops the thread that would run the block, and sets the abort word while it cannot."""

@@ -6,18 +6,21 @@ and a hash table, DT_GNU_HASH or DT_HASH (elf(5), System V gABI chapter 5). All 
 a damaged or hostile image gives `DamagedImage`.
 """
 
+import bisect
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 
 from attach.inject.memory import Mapping, Memory, MemoryFault
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_NULL, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_GNU_HASH = 0, 4, 5, 6, 0x6FFFFEF5
-_STT_GNU_IFUNC = 10
+_STT_FUNC, _STT_GNU_IFUNC = 2, 10
 _SYMBOL_SIZE = 24
 _MAX_PROGRAM_HEADERS = 256
 _MAX_DYNAMIC = 1024
 _MAX_CHAIN = 65536
+_MAX_SYMBOLS = 1 << 20
 
 ELFCLASS64 = 2
 
@@ -60,6 +63,9 @@ class Image:
             return self._memory.cached(address, size)
         except MemoryFault as fault:
             raise DamagedImage(str(fault)) from None
+
+    def _words(self, address: int, count: int) -> tuple[int, ...]:
+        return struct.unpack(f"<{count}I", self._read(address, 4 * count))
 
     def _read_dynamic(self, header: bytes) -> None:
         (offset,) = struct.unpack_from("<Q", header, 32)
@@ -110,8 +116,46 @@ class Image:
         symbol = self.symbol(name)
         return symbol.address if symbol else 0
 
+    def function_at(self, address: int) -> str:
+        """The name of the exported function that holds `address`, empty if none does."""
+        index = bisect.bisect_right(self._functions, (address - self.bias, 1 << 64, 0)) - 1
+        if index < 0:
+            return ""
+        start, size, name = self._functions[index]
+        if address - self.bias >= start + size:
+            return ""
+        return self._memory.cached_string(self._strings + name).decode("utf-8", "replace")
+
+    @cached_property
+    def _functions(self) -> list[tuple[int, int, int]]:
+        """Value, size and name offset of the functions defined here, by value."""
+        table = self._read(self._symbols, _SYMBOL_SIZE * self._count())
+        return sorted(
+            (value, size, name)
+            for name, info, _other, section, value, size in struct.iter_unpack("<IBBHQQ", table)
+            if section and info & 15 == _STT_FUNC
+        )
+
+    def _count(self) -> int:
+        """How many dynamic symbols there are: only the hash tables tell."""
+        if self._sysv_hash is not None:
+            return min(self._words(self._sysv_hash, 2)[1], _MAX_SYMBOLS)
+        if self._gnu_hash is None:
+            return 0
+        buckets, first, bloom_words, _ = self._words(self._gnu_hash, 4)
+        bucket_table = self._gnu_hash + 16 + 8 * bloom_words
+        if buckets > _MAX_SYMBOLS:
+            raise DamagedImage(f"bad hash table at {self.base:#x}")
+        last = max(self._words(bucket_table, buckets), default=0)
+        if last < first:
+            return first
+        chain_table = bucket_table + 4 * buckets
+        while last < _MAX_SYMBOLS and not self._words(chain_table + 4 * (last - first), 1)[0] & 1:
+            last += 1
+        return last + 1
+
     def _find_gnu(self, name: bytes, table: int) -> Symbol | None:
-        buckets, first, bloom_words, bloom_shift = struct.unpack("<IIII", self._read(table, 16))
+        buckets, first, bloom_words, bloom_shift = self._words(table, 4)
         if not buckets or not bloom_words:
             return None
         value = 5381
@@ -122,11 +166,11 @@ class Image:
             return None
         bucket_table = table + 16 + 8 * bloom_words
         chain_table = bucket_table + 4 * buckets
-        (index,) = struct.unpack("<I", self._read(bucket_table + 4 * (value % buckets), 4))
+        (index,) = self._words(bucket_table + 4 * (value % buckets), 1)
         if index < first:
             return None
         for _ in range(_MAX_CHAIN):
-            (chain,) = struct.unpack("<I", self._read(chain_table + 4 * (index - first), 4))
+            (chain,) = self._words(chain_table + 4 * (index - first), 1)
             if chain | 1 == value | 1:
                 found = self._definition(index, name)
                 if found:
@@ -137,7 +181,7 @@ class Image:
         raise DamagedImage(f"endless hash chain at {self.base:#x}")
 
     def _find_sysv(self, name: bytes, table: int) -> Symbol | None:
-        buckets, symbols = struct.unpack("<II", self._read(table, 8))
+        buckets, symbols = self._words(table, 2)
         if not buckets:
             return None
         value = 0
@@ -145,7 +189,7 @@ class Image:
             value = (value << 4) + byte
             high = value & 0xF0000000
             value = (value ^ (high >> 24)) & ~high & 0xFFFFFFFF
-        (index,) = struct.unpack("<I", self._read(table + 8 + 4 * (value % buckets), 4))
+        (index,) = self._words(table + 8 + 4 * (value % buckets), 1)
         for _ in range(_MAX_CHAIN):
             if not index:
                 return None
@@ -154,7 +198,7 @@ class Image:
             found = self._definition(index, name)
             if found:
                 return found
-            (index,) = struct.unpack("<I", self._read(table + 8 + 4 * (buckets + index), 4))
+            (index,) = self._words(table + 8 + 4 * (buckets + index), 1)
         raise DamagedImage(f"bad hash chain at {self.base:#x}")
 
     def _definition(self, index: int, name: bytes) -> Symbol | None:

@@ -15,9 +15,10 @@ _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
 _MAX_ERRNO = 4095
 _SAMPLES, _SAMPLE_SECONDS = 12, 0.00003
 
-#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any
-#: instruction.
+#: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
 _DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
+#: Parts of the names of CPython's own functions that run inside the lock of the pending calls.
+_LOCKING = ("Pending", "PyThread", "PyMutex", "ParkingLot", "Semaphore", "PyEvent", "_Py_atomic")
 
 
 class NotNow(Exception):
@@ -70,9 +71,9 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
 def start_by_pending_call(target: Target, block: Block) -> Start:
     """Adds a pending call in the main thread, where it will run. Raises as `start_from_parked`.
 
-    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must
-    not be made to call it. So the main thread has to be in the evaluation loop itself, or in an image that
-    cannot hold the lock.
+    `Py_AddPendingCall` takes no GIL, but a lock of its own; a thread that is stopped inside that lock must not be made
+    to call it. So the main thread has to be in a function of CPython that is known, by its name, to be no part of
+    that, as the evaluation loop, or in an image that cannot hold the lock.
     """
     machine = target.machine
     code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
@@ -101,9 +102,9 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | Non
     if stopped.wait:
         return stopped.wait.name
     address = target.machine.instruction(stopped.registers)
-    loop = target.runtime.python.symbol("_PyEval_EvalFrameDefault")
-    if loop and address in loop:
-        return "the evaluation loop"
+    function = target.runtime.python.function_at(address)
+    if function:
+        return None if any(word in function for word in _LOCKING) else function
     mapping = target.runtime.mapping_at(address)
     if mapping and mapping.path == "[vdso]":
         return "the clock"

@@ -185,18 +185,22 @@ class TracerCollector:
 
     def _should_trace(self, filename: str, frame: FrameType) -> Any:
         """A tracer asks about a file that none of them has seen yet."""
+        try:
+            return self._decide(filename, frame)
+        except BaseException:
+            self._give_up(frame)
+            raise
+
+    def _decide(self, filename: str, frame: FrameType) -> Any:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
             _set_thread_hook(None, self._entry)
         try:
             lines = self._recording.lines_of(filename, frame.f_globals)
-            return self._left_out if lines is None else self._disposition(filename, True)
         except RecursionError:
             self._undecided.append(filename)
             return self._left_out
-        except BaseException:
-            self._give_up(frame)
-            raise
+        return self._left_out if lines is None else self._disposition(filename, True)
 
     # ---- in the agent's threads ----
 

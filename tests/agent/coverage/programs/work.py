@@ -181,4 +181,12 @@ def main():
         namespace,
     )
     exec("y = 1\nz = 2\n", namespace)
-    return sum(n for n in NUMBERS if n) + len(results)
+    # fmt: off
+    return (
+        sum(
+            n
+            for n in NUMBERS
+            if n
+        )
+        + len(results)
+    )

@@ -1,0 +1,299 @@
+"""A program that is in one state, named by its argument, until SIGUSR1 ends it.
+
+Then it prints one line of JSON: ``eintr``, how often a call that does not know PEP 475 failed with EINTR, ``ticks``, how
+often a second thread ran, and what the state itself measured. The exit status is 0 if SIGUSR1 interrupted it there.
+"""
+
+import _thread
+import asyncio
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+facts = {"eintr": 0, "ticks": 0}
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Ended(KeyboardInterrupt):
+    """SIGUSR1 came. asyncio lets this kind out of its loop."""
+
+
+def end(number, frame):
+    raise Ended
+
+
+def announces_itself(state):
+    """Marks a state that says when it is ready; the others are as soon as they begin."""
+    state.announces_itself = True
+    return state
+
+
+def ready():
+    os.write(1, b"ready\n")
+
+
+def again(call, *arguments):
+    """Calls a function of the C library again and again, as a program that expects no EINTR."""
+    while True:
+        if call(*arguments) == -1 and ctypes.get_errno() == errno.EINTR:
+            facts["eintr"] += 1
+        time.sleep(0)  # SIGUSR1 is EINTR as well: here its handler runs
+
+
+def tick():
+    while True:
+        facts["ticks"] += 1
+        time.sleep(0.001)
+
+
+def in_thread(function):
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
+
+
+# ---- one thread ----
+
+
+def busy():
+    number = 0
+    while True:
+        number += 1
+
+
+def sleep():
+    time.sleep(1000)
+
+
+def short_sleeps():
+    while True:
+        time.sleep(0.0001)
+
+
+def accept():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        listener.accept()
+
+
+def recv():
+    left, right = socket.socketpair()
+    left.recv(1)
+    right.close()
+
+
+def recv_with_timeout():
+    left, right = socket.socketpair()
+    left.settimeout(1000)
+    left.recv(1)
+    right.close()
+
+
+def read_pipe():
+    reading, writing = os.pipe()
+    os.read(reading, 1)
+    os.close(writing)
+
+
+def do_select():
+    select.select([], [], [], 1000)
+
+
+def poll():
+    select.poll().poll(1000000)
+
+
+def epoll():
+    select.epoll().poll(1000)
+
+
+def lock():
+    mutex = threading.Lock()
+    mutex.acquire()
+    mutex.acquire()
+
+
+def lock_with_timeout():
+    mutex = threading.Lock()
+    mutex.acquire()
+    mutex.acquire(timeout=1000)
+
+
+def condition():
+    waiting = threading.Condition()
+    with waiting:
+        waiting.wait(1000)
+
+
+def pause():
+    while True:
+        signal.pause()
+
+
+def sigwait():
+    # SIGUSR1 cannot end this one but by being waited for
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    signal.sigwait([signal.SIGUSR1])
+    raise Ended
+
+
+@announces_itself
+def child():
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        ready()
+        try:
+            process.wait()
+        finally:
+            process.kill()
+
+
+def idle_asyncio():
+    async def wait():
+        await asyncio.sleep(1000)
+
+    asyncio.run(wait())
+
+
+def busy_asyncio():
+    async def work():
+        while True:
+            await asyncio.sleep(0)
+
+    asyncio.run(work())
+
+
+# ---- more threads ----
+
+
+@announces_itself
+def join():
+    thread = in_thread(tick)
+    ready()
+    thread.join()
+
+
+@announces_itself
+def idle_threads():
+    for _ in range(40):
+        in_thread(threading.Event().wait)
+    ready()
+    time.sleep(1000)
+
+
+@announces_itself
+def busy_threads():
+    for _ in range(3):
+        in_thread(busy)
+    ready()
+    busy()
+
+
+@announces_itself
+def busy_main():
+    in_thread(tick)
+    ready()
+    busy()
+
+
+@announces_itself
+def raw_thread():
+    _thread.start_new_thread(tick, ())
+    while not facts["ticks"]:
+        time.sleep(0.001)
+    ready()
+    time.sleep(1000)
+
+
+def churning_threads():
+    while True:
+        _thread.start_new_thread(os.getpid, ())
+        time.sleep(0.0002)
+
+
+# ---- callers that know nothing of PEP 475 ----
+
+
+def raw_epoll():
+    again(libc.epoll_wait, libc.epoll_create1(0), ctypes.create_string_buffer(120), 10, -1)
+
+
+def raw_epoll_with_timeout():
+    again(libc.epoll_wait, libc.epoll_create1(0), ctypes.create_string_buffer(120), 10, 1000000)
+
+
+def raw_poll():
+    again(libc.poll, None, 0, 1000000)
+
+
+def raw_sleep():
+    again(libc.usleep, 1000000000)
+
+
+# ---- C code ----
+
+
+def hashing():
+    data = bytes(1 << 20)
+    while True:
+        hashlib.pbkdf2_hmac("sha256", data[:64], b"salt", 20000)
+
+
+def holding_the_gil():
+    """One C call after the other that keeps the GIL, each for about a tenth of a second."""
+    while True:
+        re.match(r"(a+)+b", "a" * 21)
+
+
+def gil_held_for_long():
+    """A C call that keeps the GIL until SIGUSR1."""
+    ctypes.PyDLL(None).poll(None, 0, 1000000)
+    time.sleep(0)
+
+
+def c_loop_without_the_gil():
+    """Nothing is parked, and no Python runs, until SIGUSR1 comes; then the next call is due."""
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 1 << 31 - 6)
+
+
+# ---- deadlines ----
+
+
+def sleep_exactly():
+    begin = time.monotonic()
+    time.sleep(float(sys.argv[2]))
+    facts["elapsed"] = time.monotonic() - begin
+    time.sleep(1000)
+
+
+def timer_exactly():
+    async def wait():
+        begin = time.monotonic()
+        await asyncio.sleep(float(sys.argv[2]))
+        facts["elapsed"] = time.monotonic() - begin
+        await asyncio.sleep(1000)
+
+    asyncio.run(wait())
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, end)
+    state = do_select if sys.argv[1] == "select" else globals()[sys.argv[1]]
+    try:
+        if not hasattr(state, "announces_itself"):
+            ready()
+        state()
+    except Ended:
+        print(json.dumps(facts), flush=True)
+        os._exit(0)
+    os._exit(3)
