@@ -164,16 +164,16 @@ class TracerCollector:
     def _give_up(self, frame: FrameType) -> None:
         """A signal handler of the target has raised an exception in our code, which is meant for the code below.
 
-        It must come out there. But the tracer's stack has one frame too many or too few then, and it would take lines
-        of one file for those of another: so it ends here, and the watcher sends the thread to `_enter` again.
+        It must come out there. But then the tracer's stack has one frame too many or too few, and it would take lines
+        of one file for those of another: so it ends here, and the thread comes to `_enter` again.
         """
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        if id(tracer) in self._tracers:
-            tracer.stop()  # type: ignore[union-attr]
+        tracer = self._tracers.get(id(sys.gettrace()))
+        sys.settrace(self._entry)
+        if tracer is not None:
+            tracer.stop()
         traced: FrameType | None = frame
         while traced is not None:
-            traced.f_trace = None
+            traced.f_trace = self._entry
             traced = traced.f_back
 
     def _new_tracer(self) -> Any:
