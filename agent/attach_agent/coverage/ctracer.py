@@ -78,11 +78,12 @@ class TracerCollector:
     def start(self) -> None:
         """Watch all threads, from the next event (call, line, return) on that each of them has.
 
-        Raises AgentError: ``tracer-needed`` without the tracer's bytes, ``tracer-busy`` if something else
-        traces or is about to, ``greenlets``, or an error of `library.load` and `ThreadStates`. Then nothing
-        was changed.
+        Raises AgentError: ``tracer-needed`` without the tracer's bytes, ``tracer-busy`` if something else traces or
+        is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
+        `ThreadStates`. Then nothing was changed.
         """
         _refuse_greenlets()
+        _refuse_slow_audit_hooks()
         types = library.find()
         if types is None:
             if not self._content:
@@ -305,6 +306,26 @@ def _refuse_greenlets() -> None:
     for name in SWITCHING:
         if name in sys.modules:
             raise AgentError("greenlets", "programs that use %s can be measured from Python 3.12 on" % name)
+
+
+def _refuse_slow_audit_hooks() -> None:
+    """An audit hook that loses the GIL in ``sys.settrace`` makes the same call of other threads fail.
+
+    CPython guards ``_PyEval_SetTrace`` so since 3.10 ("Cannot install a trace function while another trace function is
+    being installed"), and ``threading`` calls it when a thread starts: the thread would not run. Nobody can tell a hook
+    that keeps the GIL from one that does not.
+    """
+    try:
+        sys.audit("sys.settrace")
+    except Exception as error:  # whatever the hook raises
+        raise AgentError("tracing-refused", "an audit hook forbids sys.settrace: %s" % error) from None
+    if sys.version_info < (3, 10):
+        return
+    try:
+        sys.audit(None)  # type: ignore[arg-type]  # looked at only if there is a hook (Python/sysmodule.c, sys_audit)
+    except TypeError:
+        message = "it has an audit hook (sys.addaudithook), and new threads could fail to start while they are traced"
+        raise AgentError("audit-hook", message) from None
 
 
 def _thread_hook() -> Any:

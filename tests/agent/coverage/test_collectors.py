@@ -1,7 +1,7 @@
 """Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
 
 from tests.agent.coverage.support import PROGRAMS, coverage_for, package, run
-from tests.support.interpreters import Interpreter, before_version, from_version
+from tests.support.interpreters import Interpreter, before_version, from_version, on_interpreters
 from tests.support.marks import lines_marked
 
 
@@ -109,6 +109,22 @@ def test_other_tracers(interpreter: Interpreter) -> None:
     assert found["active"][0] == found["hook"][0] == "tracer-busy"
     assert "other_tracers.py" in found["active"][1]
     assert found["kept"] and found["measured"]
+
+
+@on_interpreters("3.8", "3.9")
+def test_audit_hooks(interpreter: Interpreter) -> None:
+    """An audit hook is asked, its refusal is passed on in its words, and that it is slow Python code does no harm."""
+    found = run(interpreter, "audited.py")
+    assert found["refused"][0] == "tracing-refused" and "no tracing here" in found["refused"][1]
+    assert found["measured"] == 10 and found["asked"]
+
+
+@on_interpreters("3.10", "3.11")
+def test_audit_hooks_that_endanger_threads(interpreter: Interpreter) -> None:
+    """Where a slow audit hook would make `threading` fail to start threads, we refuse."""
+    found = run(interpreter, "audited.py", "refuses")
+    assert found["refused"][0] == "tracing-refused" and "no tracing here" in found["refused"][1]
+    assert found["after"][0] == "audit-hook"
 
 
 @from_version("3.12")

@@ -24,7 +24,7 @@ def child():
     work(2)
 
 
-threads = [threading.Thread(target=busy) for _ in range(3)]
+threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 attach = SelfAttach()
