@@ -22,8 +22,6 @@ _CAME_WITH = (
     ("PyUnicode_AsUTF8String", (3, 6)),
 )
 
-_DEBUG_COOKIE = b"xdebugpy"
-
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -78,13 +76,19 @@ class Runtime:
         return self._images[mapping.start]
 
     def _find_python(self) -> Image:
+        """The interpreter; of several, as where an extension drags in a libpython of its own, the one that runs."""
+        found = []
         for mapping in self._mappings:
             image = self.image(mapping)
             try:
                 if image and image.symbol("Py_AddPendingCall") and image.symbol("PyGILState_Ensure"):
-                    return image
+                    found.append(image)
+                    if is_initialised(image, self.memory):
+                        return image
             except DamagedImage:
                 continue
+        if found:
+            return found[0]
         self._explain_missing()
         raise NotPython(self.process.pid, self.process.name)
 
@@ -133,27 +137,34 @@ class Runtime:
 
     @property
     def initialised(self) -> bool:
-        """Whether Py_Initialize has ended (``_PyRuntime.initialized``)."""
-        return bool(self.memory.u32(self._state()[0]))
+        """Whether Py_Initialize has ended."""
+        return is_initialised(self.python, self.memory)
 
     @property
     def finalising(self) -> bool:
         """Whether Py_Finalize has begun to tear the interpreter down (``_PyRuntime._finalizing``)."""
-        return bool(self.memory.u64(self._state()[1]))
+        return bool(self.memory.u64(_state(self.python, self.memory)[1]))
 
-    def _state(self) -> tuple[int, int]:
-        """Where `initialized` and `_finalizing` are (Include/internal/pycore_runtime.h of each version).
 
-        The ints before `_finalizing` are: preinitializing, preinitialized, core_initialized, initialized;
-        3.11 put another one in front. From 3.13 on `_Py_DebugOffsets` says where `_finalizing` is.
-        """
-        runtime = self.address("_PyRuntime")
-        if self.version.pair >= (3, 13):
-            finalising = struct.unpack("<Q", self.memory.cached(runtime + 32, 8))[0]
-        else:
-            finalising = 16 if self.version.pair < (3, 11) else 24
-        initialised = finalising - (4 if self.version.pair < (3, 11) else 8)
-        return runtime + initialised, runtime + finalising
+def is_initialised(image: Image, memory: Memory) -> bool:
+    """Whether Py_Initialize has ended in this interpreter (``_PyRuntime.initialized``); true without one."""
+    if not image.symbol("_PyRuntime"):
+        return True
+    return bool(memory.u32(_state(image, memory)[0]))
+
+
+def _state(image: Image, memory: Memory) -> tuple[int, int]:
+    """Where `initialized` and `_finalizing` are (Include/internal/pycore_runtime.h of each version).
+
+    The ints before `_finalizing` are: preinitializing, preinitialized, core_initialized, initialized; 3.11 put another
+    one in front. From 3.13 on `_Py_DebugOffsets` says where `_finalizing` is.
+    """
+    runtime = image.address("_PyRuntime")
+    pair = python_version(image, memory).pair
+    if pair < (3, 11):
+        return runtime + 12, runtime + 16
+    finalising = memory.u64(runtime + 32) if pair >= (3, 13) else 24
+    return runtime + finalising - 8, runtime + finalising
 
 
 def python_version(image: Image, memory: Memory) -> Version:

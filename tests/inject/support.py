@@ -36,9 +36,11 @@ def marks(pid: int) -> int:
     return found
 
 
-def inject_test_source(pid: int, *, source: str = SOURCE, method: str = "auto", timeout: float = 20) -> Injection:
+def inject_test_source(
+    pid: int, *, source: str = SOURCE, method: str = "auto", timeout: float = 20, force: bool = False
+) -> Injection:
     """Injects `source` and waits for its mark."""
-    return inject(Process(pid), source, lambda: marks(pid) > 0, method=method, timeout=timeout)
+    return inject(Process(pid), source, lambda: marks(pid) > 0, method=method, timeout=timeout, force=force)
 
 
 @contextmanager

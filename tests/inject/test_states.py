@@ -75,6 +75,7 @@ def test_ptrace_gets_in_where_pep_768_exists(interpreter: Interpreter, state: st
 def test_remote_exec_gets_in_by_itself(interpreter: Interpreter, state: str) -> None:
     """``--method remote-exec`` enters every program that Python itself makes wait, and leaves no request behind."""
     with in_state(interpreter, state) as target:
+        wait_until(lambda: state in RUNNING or is_waiting(target.pid), "the program to wait")
         before = picture(target.pid)
         assert inject_test_source(target.pid, method="remote-exec").method == "remote-exec"
         assert_nothing_left(before, target.pid)

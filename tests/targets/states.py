@@ -11,10 +11,10 @@ import errno
 import hashlib
 import json
 import os
-import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -24,12 +24,9 @@ facts = {"eintr": 0, "ticks": 0}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Ended(KeyboardInterrupt):
-    """SIGUSR1 came. asyncio lets this kind out of its loop."""
-
-
-def end(number, frame):
-    raise Ended
+def end(*_):
+    os.write(1, json.dumps(facts).encode() + b"\n")
+    os._exit(0)
 
 
 def announces_itself(state):
@@ -145,28 +142,29 @@ def sigwait():
     # SIGUSR1 cannot end this one but by being waited for
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     signal.sigwait([signal.SIGUSR1])
-    raise Ended
+    end()
 
 
 @announces_itself
 def child():
     with subprocess.Popen(["sleep", "1000"]) as process:
         ready()
-        try:
-            process.wait()
-        finally:
-            process.kill()
+        process.wait()
 
 
+@announces_itself
 def idle_asyncio():
     async def wait():
+        ready()
         await asyncio.sleep(1000)
 
     asyncio.run(wait())
 
 
+@announces_itself
 def busy_asyncio():
     async def work():
+        ready()
         while True:
             await asyncio.sleep(0)
 
@@ -244,26 +242,30 @@ def raw_sleep():
 
 
 def hashing():
-    data = bytes(1 << 20)
+    """One short C call after the other, without the GIL."""
     while True:
-        hashlib.pbkdf2_hmac("sha256", data[:64], b"salt", 20000)
+        hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 20000)
 
 
-def holding_the_gil():
-    """One C call after the other that keeps the GIL, each for about a tenth of a second."""
+def gil_held():
+    """A C call that keeps the GIL for as many seconds as the second argument says; then idle."""
+    ctypes.PyDLL(None).usleep(int(float(sys.argv[2]) * 1e6))
+    time.sleep(1000)
+
+
+def gil_free_in_c():
+    """Nobody is parked and no Python runs for about as many seconds as the second argument says; then idle."""
+    end = time.monotonic() + float(sys.argv[2])
+    rounds = 1 << 16
     while True:
-        re.match(r"(a+)+b", "a" * 21)
-
-
-def gil_held_for_long():
-    """A C call that keeps the GIL until SIGUSR1."""
-    ctypes.PyDLL(None).poll(None, 0, 1000000)
-    time.sleep(0)
-
-
-def c_loop_without_the_gil():
-    """Nothing is parked, and no Python runs, until SIGUSR1 comes; then the next call is due."""
-    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 1 << 31 - 6)
+        left = end - time.monotonic()
+        begin = time.monotonic()
+        hashlib.pbkdf2_hmac("sha256", b"password", b"salt", rounds)
+        rounds = int(rounds * left / (time.monotonic() - begin))
+        if rounds <= 0:
+            break
+    while True:
+        time.sleep(0.01)
 
 
 # ---- deadlines ----
@@ -273,27 +275,84 @@ def sleep_exactly():
     begin = time.monotonic()
     time.sleep(float(sys.argv[2]))
     facts["elapsed"] = time.monotonic() - begin
-    time.sleep(1000)
+    end()
 
 
 def timer_exactly():
-    async def wait():
-        begin = time.monotonic()
-        await asyncio.sleep(float(sys.argv[2]))
-        facts["elapsed"] = time.monotonic() - begin
-        await asyncio.sleep(1000)
+    begin = time.monotonic()
+    asyncio.run(asyncio.sleep(float(sys.argv[2])))
+    facts["elapsed"] = time.monotonic() - begin
+    end()
 
-    asyncio.run(wait())
+
+# ---- processes that cannot be attached to, or not easily ----
+
+
+@announces_itself
+def finalising():
+    class Slow:
+        def __del__(self, write=os.write, sleep=time.sleep):
+            write(1, b"ready\n")
+            sleep(1000)
+
+    sys.slow = Slow()
+    sys.exit()
+
+
+@announces_itself
+def uninterruptible():
+    """The main thread waits for a child that has not yet come to exec (vfork(2)): state D."""
+    fifo = os.path.join(os.environ["TMPDIR"], "fifo")
+    os.mkfifo(fifo)
+    libc.prctl(1, signal.SIGKILL)
+    in_thread(tick)
+    ready()
+    os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, fifo, os.O_RDONLY, 0)])
+
+
+@announces_itself
+def not_dumpable():
+    libc.prctl(4, 0)  # PR_SET_DUMPABLE
+    ready()
+    time.sleep(1000)
+
+
+@announces_itself
+def under_seccomp():
+    """A filter that allows everything."""
+    allow = struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000)  # BPF_RET, SECCOMP_RET_ALLOW
+    program = ctypes.create_string_buffer(allow, len(allow))
+    filters = struct.pack("<HxxxxxxQ", 1, ctypes.addressof(program))
+    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP
+    ready()
+    time.sleep(1000)
+
+
+@announces_itself
+def denying_write_and_execute():
+    """systemd's MemoryDenyWriteExecute, as kernels have it since 6.3."""
+    os.write(1, b"unsupported\n" if libc.prctl(65, 1, 0, 0, 0) else b"ready\n")  # PR_SET_MDWE
+    time.sleep(1000)
+
+
+@announces_itself
+def vetoing():
+    """An audit hook that refuses to compile anything."""
+
+    def hook(event, _arguments):
+        if event == "compile":
+            raise PermissionError("no code from outside \u2014 ever")
+
+    sys.addaudithook(hook)
+    ready()
+    time.sleep(1000)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, end)
     state = do_select if sys.argv[1] == "select" else globals()[sys.argv[1]]
-    try:
-        if not hasattr(state, "announces_itself"):
-            ready()
-        state()
-    except Ended:
-        print(json.dumps(facts), flush=True)
-        os._exit(0)
+    if not hasattr(state, "announces_itself"):
+        ready()
+    state()
     os._exit(3)
