@@ -19,6 +19,7 @@ from ..stacks import current_stacks, wait_until_left
 from ..threadstates import ThreadStates
 from . import library
 from .frames import clear_running, clear_suspended, refresh_line_numbers
+from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ GRACE_ROUNDS = 10
 
 #: File names, those out of scope among them, that the tracers may remember; then they ask again.
 MAX_CACHED = 100_000
-
-#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
-SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
 
 
 class TracerCollector:
@@ -82,8 +80,8 @@ class TracerCollector:
         is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
         `ThreadStates`. Then nothing was changed.
         """
-        _refuse_greenlets()
-        _refuse_slow_audit_hooks()
+        refuse_greenlets()
+        refuse_audit_hooks()
         types = library.find()
         if types is None:
             if not self._content:
@@ -96,7 +94,7 @@ class TracerCollector:
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         try:
-            _set_thread_hook(None, self._entry)
+            set_thread_hook(None, self._entry)
             self._reach_threads()
             refresh_line_numbers(self._pause)  # of those that ran meanwhile
             self._start_watcher()
@@ -117,7 +115,7 @@ class TracerCollector:
             self._pause(0.001)
         # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
-        _set_thread_hook(self._entry, None)
+        set_thread_hook(self._entry, None)
         mine = self._mine()
         while mine:
             self._threads.remove(mine)
@@ -195,7 +193,7 @@ class TracerCollector:
     def _decide(self, filename: str, frame: FrameType) -> Any:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
-            _set_thread_hook(None, self._entry)
+            set_thread_hook(None, self._entry)
         try:
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
@@ -241,11 +239,11 @@ class TracerCollector:
 
     def _refuse_other_tracers(self) -> None:
         for _ in range(GRACE_ROUNDS):
-            found = [item for item in (*self._threads.trace_objects(), _thread_hook()) if item is not None]
+            found = [item for item in (*self._threads.trace_objects(), thread_hook()) if item is not None]
             if not found:
                 return
             self._pause(0.005)
-        names = sorted({_name_of(item) for item in found})
+        names = sorted({name_of(item) for item in found})
         raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(names))
 
     def _reach_threads(self) -> None:
@@ -271,7 +269,7 @@ class TracerCollector:
         try:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
-                    _set_thread_hook(None, self._entry)  # threading may have been imported since
+                    set_thread_hook(None, self._entry)  # threading may have been imported since
                     self._reach_threads()
                     self._tidy()
                 except MemoryError:
@@ -299,48 +297,3 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
-
-
-def _refuse_greenlets() -> None:
-    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
-    for name in SWITCHING:
-        if name in sys.modules:
-            raise AgentError("greenlets", "programs that use %s can be measured from Python 3.12 on" % name)
-
-
-def _refuse_slow_audit_hooks() -> None:
-    """An audit hook that loses the GIL in ``sys.settrace`` makes the same call of other threads fail.
-
-    CPython guards ``_PyEval_SetTrace`` so since 3.10 ("Cannot install a trace function while another trace function is
-    being installed"), and ``threading`` calls it when a thread starts: the thread would not run. Nobody can tell a hook
-    that keeps the GIL from one that does not.
-    """
-    try:
-        sys.audit("sys.settrace")
-    except Exception as error:  # whatever the hook raises
-        raise AgentError("tracing-refused", "an audit hook forbids sys.settrace: %s" % error) from None
-    if sys.version_info < (3, 10):
-        return
-    try:
-        sys.audit(None)  # type: ignore[arg-type]  # looked at only if there is a hook (Python/sysmodule.c, sys_audit)
-    except TypeError:
-        message = "it has an audit hook (sys.addaudithook), and new threads could fail to start while they are traced"
-        raise AgentError("audit-hook", message) from None
-
-
-def _thread_hook() -> Any:
-    threading = sys.modules.get("threading")
-    return getattr(threading, "_trace_hook", None)
-
-
-def _set_thread_hook(old: Any, new: Any) -> None:
-    """What ``threading.settrace`` does, where that module is loaded and the hook is `old`."""
-    threading = sys.modules.get("threading")
-    if type(threading) is type(sys) and threading.__dict__.get("_trace_hook", new) is old:
-        threading.__dict__["_trace_hook"] = new
-
-
-def _name_of(item: Any) -> str:
-    """What an operator will recognise a trace function by, found without running code of the target."""
-    kind = type(item).__name__
-    return str(item.__code__.co_filename) if kind in ("function", "method") else kind
