@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 
-from selfattach import SelfAttach, report, wait_until
+from selfattach import SelfAttach, report
 
 finished = False
 
@@ -37,7 +37,7 @@ def child():
 first = threading.Thread(target=work, args=(1,))
 first.start()
 first.join()
-threads = [threading.Thread(target=busy) for _ in range(3)]
+threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 attach = SelfAttach()
