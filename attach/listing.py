@@ -1,5 +1,6 @@
 """Which processes are CPython: for ``attach ps``."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,16 @@ def python_processes() -> Iterator[PythonProcess]:
         except (AttachError, OSError):  # it ended, is not Python, or is not ours to look into
             continue
         yield found
+
+
+def python_children(process: Process) -> list[int]:
+    """The children of a process that run CPython, by PID: a server's workers, for instance."""
+    found = []
+    for pid in process.children():
+        with contextlib.suppress(AttachError, OSError):
+            python_version(Process(pid))
+            found.append(pid)
+    return found
 
 
 def _look(pid: int) -> PythonProcess:

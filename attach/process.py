@@ -213,6 +213,16 @@ class Process:
             raise NoSuchProcess(self.pid) from None
         return sorted((int(name) for name in names), key=lambda tid: (tid != self.pid, tid))
 
+    def children(self) -> list[int]:
+        """The PIDs of its living children, in ascending order (proc_pid_task_tid_children(5))."""
+        found: list[int] = []
+        for tid in self.tids():
+            try:
+                found += map(int, self.read(f"task/{tid}/children").split())
+            except NoSuchProcess:
+                continue  # this thread has just ended
+        return sorted(found)
+
     def has_thread(self, tid: int) -> bool:
         """Whether `tid` is, at this moment, a thread of this process."""
         return os.path.exists(self.path(f"task/{tid}"))

@@ -102,7 +102,11 @@ class Session:
     def _withdraw(cls, process: Process) -> None:
         """Take back an agent that we brought and could not use. If that fails too, it leaves by itself in a minute."""
         with contextlib.suppress(AttachError, OSError):
-            cls.join(process.pid, timeout=1.0).withdraw()
+            for _ in range(20):  # our own broken channel may still count as somebody
+                session = cls.join(process.pid, timeout=1.0)
+                if session._leave("withdraw"):
+                    return
+                time.sleep(0.01)
 
     @classmethod
     def join(cls, pid: int, *, timeout: float = DEFAULT_TIMEOUT) -> Session:
@@ -156,15 +160,18 @@ class Session:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
         self._leave("detach")
 
-    def withdraw(self) -> None:
-        """Detach if this session brought the agent and nothing was started with it; else only close."""
-        self._leave("withdraw")
+    def abandon(self) -> None:
+        """Leave after an error or an interruption; the agent goes too if this session brought it and nobody needs it."""
+        self.connection.abort()
+        if self.injected:
+            self._withdraw(self.process)
 
-    def _leave(self, how: str) -> None:
+    def _leave(self, how: str) -> bool:
+        """Whether the agent went with us."""
         tids = self.connection.call(how)
         self.close()
         if not tids:
-            return
+            return False
         deadline = time.monotonic() + 5
         while self.process.alive() and (
             not self.process.tids_by_inner_id().keys().isdisjoint(tids) or rendezvous.find(self.process) is not None
@@ -172,6 +179,7 @@ class Session:
             if time.monotonic() > deadline:
                 raise AgentFailed(self.process.pid, "it stopped measuring, but its threads do not end")
             time.sleep(0.001)
+        return True
 
     def close(self) -> None:
         self.connection.close()

@@ -5,6 +5,7 @@ are served for PING, CLOSE and DEL alone, references are accepted to the service
 data and never become Python classes of the sender's choice, and sizes are bounded.
 """
 
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -144,6 +145,12 @@ class AgentConnection:
         """Deliver a part of the agent that was not needed so far."""
         if not self.call("loaded", f"attach_agent.{payload.PARTS[part][0]}"):
             self.call("load", payload.pack(part, self.hello.magic))
+
+    def abort(self) -> None:
+        """Leave without a word, also in the middle of an answer."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._client.close()
 
     def close(self) -> None:
         """Leave; what was started goes on without us."""

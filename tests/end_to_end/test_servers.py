@@ -174,3 +174,10 @@ def test_scope(flask_server: Target, tmp_path: Path, options: tuple[str, str]) -
     names = {Path(name).name for name in found}
     assert ("interior.py" in names) is False  # it did not run; and no file of an installed package is there
     assert names == {"flask_app.py"}
+
+
+def test_master(flask_server: Target) -> None:
+    """Who starts on a master, which serves nothing itself, is told of the workers."""
+    (worker,) = flask_server.children()
+    assert str(worker) in succeed(flask_server.pid, "start-coverage").stderr
+    succeed(flask_server.pid, "detach")

@@ -108,7 +108,7 @@ def fork_callbacks(tracer: type[Any]) -> list[Any]:
     callbacks: list[Any] | None = attributes.get("_live_attach_fork_callbacks")
     if callbacks is None:
         callbacks = attributes["_live_attach_fork_callbacks"] = []
-        namespace = {"callbacks": callbacks}  # of its own: the function must not keep the agent alive
+        namespace: dict[str, Any] = {"callbacks": callbacks}  # of its own: the function must not keep the agent alive
         exec("def call_all():\n    for callback in callbacks:\n        callback()\n", namespace)
         posix.register_at_fork(after_in_child=namespace["call_all"])
     return callbacks

@@ -82,7 +82,7 @@ def command(
         console.say("Lines that ran only before start-coverage, such as imports, count as missing.")
     for note in (*result.notes, *result.warnings):
         console.say(note)
-    if result.total is not None:
+    if result.total is not None and not any(want.format == "text" for want in wanted):
         console.say(f"Total {result.total:.0f} % of {result.files} file{'s'[result.files == 1 :]}.")
     if result.fail_under is not None:
         console.say(f"Failed: the total is below {result.fail_under:g} %.")

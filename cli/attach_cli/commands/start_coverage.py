@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from attach import Scope
+from attach.listing import python_children
 from attach_cli import console, sessions
 from attach_cli.main import attach_options
 
@@ -21,18 +22,19 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     Every thread is measured, and the functions that were running before too. Without options that is everything but
     the standard library and installed packages. The process goes on while it is measured, and after you leave.
     """
-    with sessions.attach() as session:
-        try:
-            status = session.coverage.start(
-                Scope(_split(source), _split(include), _split(omit), pylib), log=console.log
-            )
-        except BaseException:
-            if session.injected:  # nothing was started: leave nothing
-                session.withdraw()
-            raise
+    session = sessions.attach()
+    try:
+        status = session.coverage.start(Scope(_split(source), _split(include), _split(omit), pylib), log=console.log)
+    except BaseException:  # nothing was started: leave nothing
+        session.abandon()
+        raise
+    session.close()
     pid = session.process.pid
     python = ".".join(map(str, session.connection.hello.python))
     console.say(f"Measuring process {pid} (CPython {python}, {status['core']}).")
+    workers = python_children(session.process)
+    if workers:
+        console.say(f"Its children that run Python are not measured: {', '.join(map(str, workers))}. Attach to each.")
     console.say(f"See what ran with:  attach {pid} snapshot --html")
 
 
