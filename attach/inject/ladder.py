@@ -25,11 +25,12 @@ from attach.errors import (
 from attach.inject.block import Block, Progress
 from attach.inject.memory import MemoryFault
 from attach.inject.preflight import open_target
-from attach.inject.ptrace import BLOCKED_MASK, CallFaulted, ThreadGone, uninterrupted
+from attach.inject.ptrace import BLOCKED_MASK, CallFaulted, ThreadGone
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
-from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked
+from attach.inject.thread_start import NotNow, Start, no_thread, remove, start_by_pending_call, start_from_parked
 from attach.inject.threads import parked_threads
+from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
 
 METHODS = ("auto", "remote-exec", "ptrace")
@@ -96,7 +97,8 @@ def inject(
     begin = time.perf_counter()
     target = open_target(process, force=force)
     try:
-        return _Ladder(target, _Request(source, arrived, method, timeout, log), begin).run()
+        ladder = _Ladder(target, _Request(source, arrived, method, timeout, log), begin)
+        return in_tracer_thread(ladder.run, ladder.cancel)
     except MemoryFault:
         if not process.alive():
             raise TargetExited(process.pid) from None
@@ -130,6 +132,10 @@ class _Ladder:
         self.injection.steps.append((what, (now - self._last) * 1e3))
         self.log(f"{(now - self._last) * 1e3:8.2f} ms  {what}")
         self._last = now
+
+    def cancel(self) -> None:
+        """Makes `run` end soon, as if the time were up. Called from another thread."""
+        self._deadline = 0.0
 
     def run(self) -> Injection:
         try:
@@ -271,7 +277,11 @@ class _Ladder:
                 self.method = "ptrace"
                 return False
             self.remote = remote
-            what = remote.start()
+            try:
+                what = remote.start()
+            except ThreadNotStopping as error:
+                self._not_stopping = error
+                return False
             self._requested_at = waited
             self._nudged = "woken" in what
             self.injection.method, self.injection.detail = "remote-exec", what
@@ -315,19 +325,20 @@ class _Ladder:
                 time.sleep(_POLL)
 
     def _take_back(self, start: Start) -> None:
-        """Stops the thread that would run the block, and sets the abort word while it cannot."""
+        """Sees to it that a block whose source has not run is never run, and is unmapped."""
         memory, process = self.target.memory, self.target.process
         report = start.block.report(memory)
-        if report.progress not in (Progress.WAITING, Progress.ENTERED):
-            return
-        if start.pending and report.progress is Progress.WAITING:
-            tid: int | None = process.pid
-        else:
-            tid = process.tids_by_inner_id().get(report.inner_tid)
-        if tid is None:
-            return
         try:
-            with uninterrupted(), self.target.stop(tid):
-                start.block.abort(memory)
-        except (ThreadGone, ThreadNotStopping, MemoryFault):
-            self.injection.leftovers.append("a request of ours, which does nothing after its deadline")
+            if report.progress is Progress.NO_THREAD:
+                remove(self.target, start.block)
+            elif report.progress is Progress.WAITING:
+                self._abort(start, process.pid)
+            elif report.progress is Progress.ENTERED:
+                self._abort(start, process.tids_by_inner_id().get(report.inner_tid, 0))
+        except (CallFaulted, ThreadGone, ThreadNotStopping, NoSuchProcess, MemoryFault):
+            self.injection.leftovers.append("a request that does nothing any more")
+
+    def _abort(self, start: Start, tid: int) -> None:
+        """Sets the abort word while thread `tid`, which would go on to run or unmap the block, is stopped."""
+        with self.target.stop(tid):
+            start.block.abort(self.target.memory)

@@ -1,8 +1,8 @@
 """ptrace(2): one stopped thread of the target, for a millisecond.
 
-The other threads run on. Whatever happens, also Ctrl-C, the thread leaves with the registers and the signal
-mask it came with; and if this program is killed while it holds the thread, the kernel lets the thread go
-and the thread finds its own way home (see `Tracee.call`).
+The other threads run on. Whatever happens, the thread leaves with the registers and the signal mask it came with; and
+if this program is killed while it holds the thread, the kernel lets the thread go and the thread finds its own way home
+(see `Tracee.borrowed`).
 """
 
 import contextlib
@@ -12,10 +12,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
-from attach.errors import AlreadyTraced, PermissionRefused, ThreadNotStopping
+from attach.errors import AlreadyTraced, NoSuchProcess, PermissionRefused, ThreadNotStopping
 from attach.inject.machine import Machine, Registers
 from attach.inject.memory import Memory
 from attach.process import Process
@@ -37,6 +37,7 @@ _LIBC_SIGNALS = frozenset({32, 33})
 #: What a thread of ours must not take from the program: every signal but those above.
 BLOCKED_MASK = sum(1 << (number - 1) for number in range(1, 65) if number not in FAULTS | _LIBC_SIGNALS)
 
+_DISK_SECONDS = 0.05
 _STOP_SECONDS = 1.0
 _CALL_SECONDS = 2.0
 
@@ -65,34 +66,6 @@ def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
         raise OSError(number, f"ptrace({request:#x}): {os.strerror(number)}")
 
 
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Puts off Python's signal handlers of this program, as that of Ctrl-C, until the block is left.
-
-    They would raise at any line, also between stopping a thread and remembering that. Handlers run in the
-    main thread only, so elsewhere there is nothing to do.
-    """
-    waiting: list[int] = []
-
-    def remember(number: int, _frame: FrameType | None) -> None:
-        waiting.append(number)
-
-    handlers = {}
-    try:
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                handlers[number] = signal.signal(number, remember)
-    except ValueError:  # not the main thread
-        pass
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for late in waiting:
-            signal.raise_signal(late)
-
-
 class Tracee:
     """One seized and stopped thread; a context manager that lets it go as it came.
 
@@ -110,7 +83,10 @@ class Tracee:
         self._event_stop = False
         if not process.has_thread(tid):
             raise ThreadGone(tid)
-        self._seize()
+        try:
+            self._seize()
+        except NoSuchProcess:
+            raise ThreadGone(tid) from None
         try:
             self._interrupt()
             self.registers = self.get_registers()
@@ -119,15 +95,26 @@ class Tracee:
             raise
 
     def _seize(self) -> None:
+        self._wait_for_disks()
         try:
             _request(_SEIZE, self.tid, 0, _O_TRACESYSGOOD)
         except OSError as error:
             if error.errno == errno.EPERM:
+                if self.process.status_field("State", self.tid)[:1] in "ZX":
+                    raise ThreadGone(self.tid) from None
                 tracer = int(self.process.status_field("TracerPid", self.tid) or 0)
                 if tracer:
                     raise AlreadyTraced(self.process.pid, tracer, Process(tracer).name) from None
                 raise PermissionRefused(f"the kernel refuses to trace thread {self.tid}") from None
             raise
+
+    def _wait_for_disks(self) -> None:
+        """Gives a thread in state D a moment: it would stop only when it leaves that."""
+        end = time.monotonic() + _DISK_SECONDS
+        while self.process.status_field("State", self.tid)[:1] == "D":
+            if time.monotonic() > end:
+                raise ThreadNotStopping(self.process.pid, self.tid)
+            time.sleep(0.001)
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +152,10 @@ class Tracee:
         """Waits for the next stop and gives its signal; None when the time is up."""
         turn = 0
         while True:
-            pid, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
+            try:
+                pid, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
+            except ChildProcessError:
+                raise ThreadGone(self.tid) from None
             if pid:
                 break
             if time.monotonic() > end:
@@ -206,12 +196,13 @@ class Tracee:
     def _let_go(self) -> None:
         try:
             if not self._stopped:
-                # it was never stopped, or a wait was given up: a running thread cannot be detached
+                # It was never stopped, or a wait was given up: a running thread cannot be detached. If it does not
+                # stop now either, it is let go when our own thread ends (tracer.py).
                 _request(_INTERRUPT, self.tid)
                 if self._wait(time.monotonic() + _STOP_SECONDS) is None:
                     return
             _request(_DETACH, self.tid)
-        except (ThreadGone, ChildProcessError):
+        except ThreadGone:
             return
         for number in self._held_signals:
             with contextlib.suppress(ProcessLookupError):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from attach.errors import MethodUnavailable, ThreadNotStopping
 from attach.inject.memory import MemoryFault
-from attach.inject.ptrace import ThreadGone, uninterrupted
+from attach.inject.ptrace import ThreadGone
 from attach.inject.runtime import Runtime
 from attach.inject.staging import NoPlace, StagedScript
 from attach.inject.target import StoppedThread, Target
@@ -40,8 +40,12 @@ if time.time() < {deadline!r}:
         exec(compile({source!r}, "<live-attach>", "exec"), {{"__builtins__": __builtins__}})
     except BaseException as error:
         import posix
+        try:
+            text = repr(error)
+        except BaseException:
+            text = type(error).__name__
         fd = posix.open({error_path!r}, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL, 0o600)
-        posix.write(fd, repr(error).encode("utf-8", "backslashreplace")[:4096])
+        posix.write(fd, text.encode("utf-8", "backslashreplace")[:4096])
         posix.close(fd)
 """
 
@@ -120,7 +124,7 @@ class RemoteExec:
     def _frozen(self) -> Iterator[dict[int, StoppedThread]]:
         """All threads stopped, by their id here: only then no thread state can vanish under our writes."""
         process = self.target.process
-        with uninterrupted(), contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             held: dict[int, StoppedThread] = {}
             for _ in range(10):
                 new = [tid for tid in process.tids() if tid not in held]
@@ -161,12 +165,11 @@ class RemoteExec:
         """Has the main thread's wait fail with EINTR: Python then looks for requests, and waits on (PEP
         475).
         """
-        with uninterrupted():
-            try:
-                with self.target.stop(self.target.process.pid) as main:
-                    return main.fail_with_eintr()
-            except (ThreadGone, ThreadNotStopping):
-                return False
+        try:
+            with self.target.stop(self.target.process.pid) as main:
+                return main.fail_with_eintr()
+        except (ThreadGone, ThreadNotStopping):
+            return False
 
     def error(self) -> str:
         """The exception that our source raised, if one did."""

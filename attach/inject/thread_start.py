@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from attach.errors import ResourceLimit
 from attach.inject.block import Block
 from attach.inject.machine import Registers
-from attach.inject.ptrace import Borrowed, uninterrupted
+from attach.inject.ptrace import Borrowed
 from attach.inject.target import StoppedThread, Target
 
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
@@ -52,19 +52,18 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
             machine.system_call(registers) == machine.MUNMAP and machine.first_argument(registers) == block.entry_page
         )
 
-    with uninterrupted():
-        since = time.perf_counter()
-        with target.stop(tid) as stopped:
-            if stopped.wait is None:
-                raise NotNow
-            with stopped.borrowed(way_home) as borrowed:
-                _map(target, borrowed, block, code)
-                end = borrowed.call(block.entry_page, (block.address,), unmapped_itself)
-                error = machine.created(end)
-                if error:
-                    _unmap(target, borrowed, block.thread_page, block.unmapped_by_thread)
-                    raise no_thread(target, error)
-            where = stopped.wait.name
+    since = time.perf_counter()
+    with target.stop(tid) as stopped:
+        if stopped.wait is None:
+            raise NotNow
+        with stopped.borrowed(way_home) as borrowed:
+            _map(target, borrowed, block, code)
+            end = borrowed.call(block.entry_page, (block.address,), unmapped_itself)
+            error = machine.created(end)
+            if error:
+                _unmap(target, borrowed, block.thread_page, block.unmapped_by_thread)
+                raise no_thread(target, error)
+        where = stopped.wait.name
     return Start(block, tid, where, (time.perf_counter() - since) * 1e3, pending=False)
 
 
@@ -78,22 +77,21 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     machine = target.machine
     code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
     way_home = target.way_home
-    with uninterrupted():
-        since = time.perf_counter()
-        with target.stop(target.process.pid) as stopped:
-            for _ in range(_SAMPLES):
-                where = _place_for_pending_call(target, stopped)
-                if where:
-                    break
-                stopped.run_for(_SAMPLE_SECONDS)
-            else:
-                raise NotNow
-            with stopped.borrowed(way_home) as borrowed:
-                _map(target, borrowed, block, code)
-                end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
-                if machine.created(end):
-                    _unmap(target, borrowed, block.entry_page, block.total)
-                    raise NotNow  # the queue of pending calls is full
+    since = time.perf_counter()
+    with target.stop(target.process.pid) as stopped:
+        for _ in range(_SAMPLES):
+            where = _place_for_pending_call(target, stopped)
+            if where:
+                break
+            stopped.run_for(_SAMPLE_SECONDS)
+        else:
+            raise NotNow
+        with stopped.borrowed(way_home) as borrowed:
+            _map(target, borrowed, block, code)
+            end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
+            if machine.created(end):
+                _unmap(target, borrowed, block.entry_page, block.total)
+                raise NotNow  # the queue of pending calls is full
     return Start(block, stopped.tid, where, (time.perf_counter() - since) * 1e3, pending=True)
 
 
@@ -143,6 +141,17 @@ def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
 def _unmap(target: Target, borrowed: Borrowed, address: int, size: int) -> None:
     machine = target.machine
     borrowed.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
+
+
+def remove(target: Target, block: Block) -> None:
+    """Unmaps thread page and block from a stopped main thread: where no thread of ours came to do it itself.
+
+    munmap(2) takes no lock of the C library, so the thread may be anywhere.
+    """
+    with target.stop(target.process.pid) as stopped:
+        if block.ours(target.memory):
+            with stopped.borrowed(target.way_home) as borrowed:
+                _unmap(target, borrowed, block.thread_page, block.unmapped_by_thread)
 
 
 def no_thread(target: Target, error: int) -> ResourceLimit:
