@@ -21,6 +21,7 @@ from attach.errors import (
     CoverageRefused,
     CoverageRunning,
     NotAttached,
+    OptionNotUsable,
 )
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
@@ -194,7 +195,8 @@ class Coverage:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
-        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had.
+        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
+        OptionNotUsable for a pattern that makes no sense.
         """
         connection = self.session.connection
         connection.load("coverage")
@@ -220,6 +222,8 @@ class Coverage:
         from attach.report import Measured
         from attach.report.rights import owner_of
 
+        if not dict(self.session.status()["coverage"]).keys() >= {"files"}:  # never started, or discarded
+            raise CoverageNotStarted(self.session.process.pid)
         lines: dict[str, bytes] = {}
         cursor = 0
         while cursor >= 0:
@@ -252,7 +256,9 @@ class Coverage:
             return CoverageRunning(pid)
         if error.slug == "coverage-not-started":
             return CoverageNotStarted(pid)
-        return CoverageRefused(pid, error.message)
+        if error.slug == "bad-option":
+            return OptionNotUsable(error.message)
+        return CoverageRefused(pid, error.message, error.slug)
 
 
 def _options(process: Process, scope: Scope) -> tuple[tuple[str, Any], ...]:
@@ -286,9 +292,13 @@ def _regexes(process: Process, patterns: Sequence[str]) -> tuple[str, ...]:
     """coverage.py's globs as one regular expression: a relative one counts from the operator's directory."""
     if not patterns:
         return ()
+    from coverage.exceptions import ConfigError
     from coverage.files import globs_to_regex, prep_patterns
 
-    return (globs_to_regex(prep_patterns(patterns)).pattern,)
+    try:
+        return (globs_to_regex(prep_patterns(patterns)).pattern,)
+    except ConfigError as error:
+        raise OptionNotUsable(str(error)) from None
 
 
 def _as_dict(pairs: Any) -> dict[str, Any]:

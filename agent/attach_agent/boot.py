@@ -53,10 +53,13 @@ def boot(mark, protocol, version, start):
             raise ImportError("no module named " + name)
         absent = object()
         before = modules.get(name, absent)
+        # os.fork takes this lock too: a child that was forked in the middle of a dlopen could never load anything
+        frozen._imp.acquire_lock()
         try:
             own[name] = frozen._load(spec)
             return own[name]
         finally:
+            frozen._imp.release_lock()
             if before is not absent:
                 modules[name] = before
             else:

@@ -39,6 +39,7 @@
     │   ├── CoverageRunning           exit 6
     │   ├── CoverageNotStarted        exit 1
     │   ├── CoverageRefused           exit 6   another tool is in the way
+    │   ├── OptionNotUsable           exit 2
     │   └── TracerUnavailable         exit 1
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
@@ -68,6 +69,7 @@ from attach.errors.coverage import (
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
+    OptionNotUsable,
     TracerUnavailable,
 )
 from attach.errors.injection import (
@@ -143,6 +145,7 @@ __all__ = [
     "NotPython",
     "NothingMeasured",
     "NothingToReport",
+    "OptionNotUsable",
     "OtherUser",
     "OutputNotWritable",
     "PermissionRefused",

@@ -30,7 +30,7 @@ class AgentMismatch(AgentError):
     def __init__(self, pid: int, theirs: str, ours: str) -> None:
         super().__init__(
             f"the agent in process {pid} is version {theirs}, this is {ours}",
-            f"Detach it with the version that attached it, then try again:  attach {pid} detach",
+            f"Remove it with version {theirs}, then try again:  attach {pid} detach",
         )
 
 
@@ -62,4 +62,7 @@ class KernelTooOld(AttachError):
     exit_code = EXIT_UNSUPPORTED
 
     def __init__(self, call: str, since: str) -> None:
-        super().__init__(f"this kernel has no {call}(2), which came with Linux {since}")
+        super().__init__(
+            f"this kernel has no {call}(2), which came with Linux {since}",
+            f"live-attach needs Linux {since} or later. If this one is newer, a sandbox of  attach  hides the call.",
+        )

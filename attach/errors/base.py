@@ -14,10 +14,11 @@ EXIT_TIMEOUT = 7
 class AttachError(Exception):
     """The base of all errors that live-attach raises on purpose.
 
-    `message` is one sentence without a final newline; `hint` is what to do about it, possibly several lines.
+    `message` is one sentence without a final newline; `hint` is what to do about it, possibly several lines; `slug` is
+    the section in docs/reference/errors.md.
     """
 
-    slug: ClassVar[str] = "failed"
+    slug: str = "failed"
     exit_code: ClassVar[int] = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -1,6 +1,20 @@
 """Measuring cannot be started, stopped or read."""
 
-from attach.errors.base import EXIT_BUSY, AttachError
+from attach.errors.base import EXIT_BUSY, EXIT_USAGE, AttachError
+
+_AS_BEFORE = "The process is as it was before."
+
+#: What to do about the agent's reasons not to measure; each is the slug of its section, too.
+REFUSALS = {
+    "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
+    "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
+    "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
+    "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",
+    "tracer-busy": f"{_AS_BEFORE} Stop the other tracer first: a debugger, a profiler, or coverage run.",
+    "tracer-unusable": f"{_AS_BEFORE} Show each step with:  attach -v {{pid}} start-coverage",
+    "tracing-refused": f"{_AS_BEFORE} This is the program's own policy.",
+    "unsupported-build": f"{_AS_BEFORE} From Python 3.12 on, measuring needs nothing of the build.",
+}
 
 
 class CoverageError(AttachError):
@@ -16,7 +30,8 @@ class CoverageRunning(CoverageError):
     def __init__(self, pid: int) -> None:
         super().__init__(
             f"coverage is already running in process {pid}; nothing was changed",
-            f"See what ran with:  attach {pid} snapshot\nTo measure something else, first:  attach {pid} stop-coverage",
+            f"See what ran with:  attach {pid} snapshot\n"
+            f"To measure something else, first:  attach {pid} stop-coverage --discard",
         )
 
 
@@ -30,13 +45,28 @@ class CoverageNotStarted(CoverageError):
 
 
 class CoverageRefused(CoverageError):
-    """The process cannot be measured as it is: another tool holds what measuring needs."""
+    """The process cannot be measured as it is. `case` is the agent's slug for it, one of `REFUSALS`."""
 
     slug = "coverage-refused"
     exit_code = EXIT_BUSY
 
-    def __init__(self, pid: int, reason: str) -> None:
-        super().__init__(f"process {pid} cannot be measured: {reason}", "The process is as it was before.")
+    def __init__(self, pid: int, reason: str, case: str = "") -> None:
+        super().__init__(f"process {pid} cannot be measured: {reason}", REFUSALS.get(case, _AS_BEFORE).format(pid=pid))
+        if case in REFUSALS:
+            self.slug = case
+
+
+class OptionNotUsable(CoverageError):
+    """A pattern for the files to measure makes no sense."""
+
+    slug = "bad-option"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"an option of start-coverage is not usable: {reason}",
+            "Patterns are those of coverage.py:  *  is part of a name,  **  any folders, as in  '**/tests/*'",
+        )
 
 
 class TracerUnavailable(CoverageError):
@@ -47,5 +77,6 @@ class TracerUnavailable(CoverageError):
     def __init__(self, version: str, reason: str) -> None:
         super().__init__(
             f"measuring Python {version} needs coverage.py's tracer for that version: {reason}",
-            f"Fetch it once, while a package index can be reached:  attach fetch-tracers {version}",
+            "pip fetches it once from a package index; then it is kept in ~/.cache/live-attach/tracers.\n"
+            "Let an index be reached, for instance with  PIP_INDEX_URL=...  or  HTTPS_PROXY=...  before  attach",
         )

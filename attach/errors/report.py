@@ -1,10 +1,16 @@
 """What was measured could not be turned into a report."""
 
+import shlex
+
 from attach.errors.base import EXIT_USAGE, AttachError
 
 
 class ReportError(AttachError):
     """What was measured could not be turned into a report; the measurement itself goes on."""
+
+
+#: The agent's name for it (attach_agent.coverage.scope).
+_STANDARD_LIBRARY = "the standard library"
 
 
 class NothingMeasured(ReportError):
@@ -17,17 +23,21 @@ class NothingMeasured(ReportError):
 
     def __init__(self, pid: int, left_out: tuple[tuple[str, int], ...] = ()) -> None:
         if left_out:
-            shown = ", ".join(f"{name} ({lines} lines)" for name, lines in left_out[:10])
+            shown = ", ".join(f"{name} ({lines} line{'s'[lines == 1 :]})" for name, lines in left_out[:10])
+            named = [name for name, _ in left_out if name != _STANDARD_LIBRARY]
+            option = f"--source {shlex.quote(named[0])}" if named else "-L"
             more = f" and {len(left_out) - 10} more" if len(left_out) > 10 else ""
             hint = (
                 f"What did run is left out of the measurement: {shown}{more}.\n"
-                f"Measure one of them:  attach {pid} start-coverage --source {left_out[0][0]}\n"
-                f"Or everything:        attach {pid} start-coverage -L"
+                f"A server's workers are processes of their own: see  attach ps  and attach to one of them.\n"
+                f"Or measure what is left out:\n"
+                f"  attach {pid} stop-coverage --discard\n"
+                f"  attach {pid} start-coverage {option}"
             )
         else:
             hint = (
-                "Nothing ran in any Python thread since the measurement began: let the process do some work, "
-                f"then ask again.\nSee what it is doing:  attach {pid} threads"
+                "No Python code ran in any thread since the measurement began: let the process do some work, "
+                f"then ask again:  attach {pid} snapshot"
             )
         super().__init__(f"no line of the measured code ran in process {pid}", hint)
         self.pid = pid
@@ -73,7 +83,10 @@ class ReportConfigNotUsable(ReportError):
     exit_code = EXIT_USAGE
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the coverage configuration is not usable: {reason}", "Correct it, or leave --rcfile out.")
+        super().__init__(
+            f"the coverage configuration is not usable: {reason}",
+            "Correct the file of --rcfile, or the number of --fail-under.",
+        )
 
 
 class OutputNotWritable(ReportError):

@@ -3,6 +3,11 @@
 from attach.errors.base import EXIT_BUSY, EXIT_NO_PROCESS, EXIT_PERMISSION, EXIT_UNSUPPORTED, AttachError
 
 
+def _sudo(pid: int) -> str:
+    """The command line as root, for whom sudo searches folders of its own choice (sudoers(5), secure_path)."""
+    return f'  sudo "$(command -v attach)" {pid} ...'
+
+
 class TargetError(AttachError):
     """The target cannot be attached to, or not any more."""
 
@@ -38,7 +43,7 @@ class ZombieProcess(TargetError):
     def __init__(self, pid: int, ppid: int) -> None:
         super().__init__(
             f"process {pid} has ended and waits for its parent {ppid} to take its exit status (zombie)",
-            f"Look at its parent:  attach {ppid} status",
+            f"Look at its parent:  ps -fp {ppid}",
         )
 
 
@@ -67,7 +72,7 @@ class OtherUser(PermissionRefused):
     def __init__(self, pid: int, owner: str) -> None:
         super().__init__(
             f"process {pid} belongs to {owner}",
-            f"Attach as that user or as root:\n  sudo -u {owner} attach {pid} ...\n  sudo attach {pid} ...",
+            f"Attach as root:\n{_sudo(pid)}",
         )
 
 
@@ -79,7 +84,7 @@ class PtraceCapabilityMissing(PermissionRefused):
     def __init__(self, pid: int) -> None:
         super().__init__(
             f"tracing process {pid} needs the capability SYS_PTRACE, which this root does not have",
-            "In a container, grant it when it starts, or attach from the host:\n"
+            "Grant it when the container starts, or attach from the host:\n"
             "  docker run --cap-add=SYS_PTRACE ...\n"
             "  Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]",
         )
@@ -100,7 +105,7 @@ class PtraceScope(PermissionRefused):
             "The setting kernel.yama.ptrace_scope has to be lowered at boot."
             if scope >= 3
             else f"Attach as root, or let users trace their own processes:\n"
-            f"  sudo attach {pid} ...\n"
+            f"{_sudo(pid)}\n"
             f"  sudo sysctl kernel.yama.ptrace_scope=0"
         )
         super().__init__(f"the kernel refuses to trace {pid}: ptrace_scope is {scope}, {why}", hint)
@@ -115,7 +120,7 @@ class NotDumpable(PermissionRefused):
         super().__init__(
             f"process {pid} runs as our user, but the kernel protects it from being traced",
             f"It changed its user, has capabilities we lack, or asked for protection (PR_SET_DUMPABLE). "
-            f"Attach as root:\n  sudo attach {pid} ...",
+            f"Attach as root:\n{_sudo(pid)}",
         )
 
 
@@ -181,7 +186,9 @@ class SeccompFilter(UnsupportedTarget):
     def __init__(self, pid: int, hint: str = "") -> None:
         super().__init__(
             f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours",
-            hint or f"If you know that the filter answers with an error instead:\n  attach --force {pid} ...",
+            hint
+            or f"If you know that the filter answers with an error instead, as Docker's and Podman's default ones:\n"
+            f"  attach --force {pid} ...",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,13 @@ def escaped(text: str) -> str:
     )
 
 
+def _color() -> bool | None:
+    """Whether to colour: what the environment says (no-color.org), None to leave it to the terminal."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
 def say(text: str) -> None:
     """Talk: one line on stderr, unless -q was given."""
     context = click.get_current_context(silent=True)
@@ -28,12 +36,14 @@ def log(text: str) -> None:
     """A step of the work, on stderr with -v."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get("attach.verbose"):
-        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True)
+        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
 
 
 def fail(error: AttachError) -> None:
-    """An error as the user sees it: what happened, then what to do, on stderr."""
-    click.echo(click.style("attach: ", fg="red", bold=True) + escaped(error.message), err=True)
+    """An error as the user sees it: what happened, the slug to look it up by, then what to do, on stderr."""
+    prefix = click.style("attach: ", fg="red", bold=True)
+    slug = click.style(f"[{error.slug}]", dim=True)
+    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=_color())
     for line in error.hint.splitlines():
         click.echo("  " + escaped(line), err=True)
 

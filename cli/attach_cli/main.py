@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from attach.errors import AttachError
+from attach.errors import EXIT_FAILED, AttachError
 from attach_agent.wire import __version__
 from attach_cli import console
 
@@ -71,7 +72,10 @@ class PidFirst(click.Group):
                 raise click.UsageError(f"{args[0]} takes no process:  attach {args[0]}", ctx)
         elif args[0] not in GLOBAL_COMMANDS and not {"--help", "-h"}.intersection(args):
             raise click.UsageError(f"which process?  attach PID {args[0]}   (list them with: attach ps)", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name not in GLOBAL_COMMANDS:  # the usage line shows what to type
+            name = f"{ctx.meta.get('attach.pid', 'PID')} {name}"
+        return name, command, rest
 
 
 def _no_command(name: str) -> str:
@@ -109,18 +113,25 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def joining_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command that talks to an agent takes, here or before the PID."""
+    function = click.option(
+        "--timeout", type=click.FloatRange(min=0.1, max=3600), metavar="SECONDS", expose_value=False,
+        callback=_remember("timeout"), help="Give up after this time (default 10).",
+    )(function)  # fmt: skip
+    return common_options(function)
+
+
 def attach_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command that attaches takes, here or before the PID."""
+    """What every command that brings an agent takes, here or before the PID."""
     for option in (
         click.option("--force", is_flag=True, default=None, expose_value=False, callback=_remember("force"),
                      help="Attach in spite of a seccomp filter."),
-        click.option("--timeout", type=click.FloatRange(min=0.1, max=3600), metavar="SECONDS", expose_value=False,
-                     callback=_remember("timeout"), help="Give up after this time (default 10)."),
         click.option("--method", type=click.Choice(["auto", "remote-exec", "ptrace"]), expose_value=False,
                      callback=_remember("method"), help="How to get in (default auto: the first that works)."),
     ):  # fmt: skip
         function = option(function)
-    return common_options(function)
+    return joining_options(function)
 
 
 @click.group(
@@ -162,4 +173,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our stdout left: no more to say, not even at exit
         sys.stdout = None
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        sys.stdout = None
+        click.echo(f"attach: cannot write the output: {error.strerror}", err=True)
+        return EXIT_FAILED
     return code if isinstance(code, int) else 0

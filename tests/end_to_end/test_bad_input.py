@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import servers
-from tests.support.command import assert_explained, attach, started, succeed
+from tests.support.command import ATTACH, assert_explained, attach, started, succeed
 from tests.support.interpreters import on_interpreters, require_interpreter, unavailable
 from tests.support.picture import assert_untouched, settled_picture
 from tests.support.processes import Target, running, wait_until
 
 COMMANDS = ["start-coverage", "snapshot", "stop-coverage", "status", "detach"]
-#: the tracer's file stays mapped until the process ends, before 3.12
+#: libraries stay mapped until the process ends: those of C modules, and before 3.12 the tracer's
 PICTURE = ("mapped_files",)
 
 
@@ -137,6 +137,34 @@ def test_start_twice(loop: Target, tmp_path: Path) -> None:
     assert_explained(attach(loop.pid, "start-coverage", "--source", "nothing"), 6, "already", "snapshot")
     assert "loop.py" in succeed(loop.pid, "snapshot", cwd=tmp_path).stdout
     succeed(loop.pid, "detach")
+
+
+def test_other_options_after_stop(loop_312: Target) -> None:
+    """Data of other options is exit 6 with the way out; status and snapshot tell stopped from discarded."""
+    succeed(loop_312.pid, "start-coverage")
+    servers.drive_loop(loop_312)
+    succeed(loop_312.pid, "stop-coverage")
+    assert "stopped" in succeed(loop_312.pid, "status").stdout
+    assert "loop.py" in succeed(loop_312.pid, "snapshot").stdout
+    assert_explained(attach(loop_312.pid, "start-coverage", "-L"), 6, "[coverage-options-differ]", "--discard")
+    succeed(loop_312.pid, "stop-coverage", "--discard")
+    assert "not started" in succeed(loop_312.pid, "status").stdout
+    assert_explained(attach(loop_312.pid, "snapshot"), 1, "[coverage-not-started]")
+    succeed(loop_312.pid, "start-coverage", "-L")
+
+
+def test_bad_pattern(loop_312: Target) -> None:
+    """A pattern that coverage.py does not take is exit 2, and nothing stays in the target."""
+    before = settled_picture(loop_312.pid)
+    assert_explained(attach(loop_312.pid, "start-coverage", "--omit", "a***b"), 2, "a***", "[bad-option]")
+    assert_untouched(before, loop_312.pid, ignoring=PICTURE)
+
+
+def test_full_stdout() -> None:
+    """Output that cannot be written is exit 1 and a sentence, not a traceback."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*ATTACH, "ps"], check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "attach: cannot write the output: No space left on device\n")
 
 
 def test_unwritable_output(loop_312: Target, tmp_path: Path) -> None:

@@ -256,14 +256,18 @@ def test_paths_of_the_configuration_lead_to_the_operators_sources(project: Path)
 
 
 def test_nothing_measured_tells_what_ran() -> None:
-    """An empty measurement is an error that names what did run and the option that shows it."""
-    with pytest.raises(NothingMeasured) as caught:
-        write(
-            measurement({}, left_out=(("radicale", 312), ("json", 40))), [Wanted("html", "/nowhere")], out=io.StringIO()
-        )
-    assert caught.value.exit_code == 1
-    for text in ("radicale (312 lines)", "json (40 lines)", "--source radicale", "-L"):
-        assert text in caught.value.hint
+    """An empty measurement is an error that names what did run and the commands that show it."""
+    library = ("the standard library", 40)
+    for left_out, texts in (
+        ((library, ("radicale", 1)), ("radicale (1 line)", "library (40 lines)", "--discard", "--source radicale")),
+        ((("/srv/my app", 3),), ("--source '/srv/my app'",)),
+        ((library,), ("start-coverage -L",)),
+    ):
+        with pytest.raises(NothingMeasured) as caught:
+            write(measurement({}, left_out=left_out), [Wanted("html", "/nowhere")], out=io.StringIO())
+        assert caught.value.exit_code == 1
+        for text in texts:
+            assert text in caught.value.hint
     with pytest.raises(NothingMeasured, match="no line"):
         write(measurement({"/app.py": {0}}), [Wanted("text")], out=io.StringIO())
 

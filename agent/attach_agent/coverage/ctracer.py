@@ -167,7 +167,22 @@ class TracerCollector:
         return tracer
 
     def _should_trace(self, filename: str, frame: FrameType) -> Any:
-        """A tracer asks about a file that none of them has seen yet."""
+        """A tracer asks about a file that none of them has seen yet.
+
+        A signal handler may raise here what is meant for the program. Then the tracer has counted a call whose return
+        it is never told of, and would report lines under the wrong file: it is retired, the watcher brings a new one.
+        """
+        try:
+            return self._decide(filename, frame)
+        except BaseException:
+            sys.settrace(None)
+            caller: FrameType | None = frame
+            while caller is not None:
+                caller.f_trace = None
+                caller = caller.f_back
+            raise
+
+    def _decide(self, filename: str, frame: FrameType) -> Any:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
             _set_thread_hook(None, self._entry)

@@ -88,9 +88,12 @@ def _execute(path: str) -> None:
         name = "live_attach.tracer"  # the last part names its PyInit function
         origin = path
 
+    # os.fork takes this lock too: a child that was forked in the middle of a dlopen could never load anything
+    _imp.acquire_lock()
     try:
         _imp.exec_dynamic(_imp.create_dynamic(Spec))  # type: ignore[arg-type]
     finally:
+        _imp.release_lock()
         sys.modules.pop(Spec.name, None)  # an extension of the old kind (PEP 3121) enters itself
 
 

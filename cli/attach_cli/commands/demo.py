@@ -55,6 +55,7 @@ def command(ctx: click.Context, folder: str) -> None:
             pid,
             method=ctx.meta.get("attach.method", "auto"),
             timeout=ctx.meta.get("attach.timeout", 10.0),
+            force=bool(ctx.meta.get("attach.force")),
             log=console.log,
         ) as session:
             session.coverage.start()

@@ -6,11 +6,11 @@ import click
 
 from attach.errors import NotAttached
 from attach_cli import console, sessions
-from attach_cli.main import attach_options
+from attach_cli.main import joining_options
 
 
 @click.command("detach")
-@attach_options
+@joining_options
 def command() -> None:
     """Remove the agent completely: threads, descriptors, hooks, data."""
     pid = sessions.pid()

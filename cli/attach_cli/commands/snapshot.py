@@ -9,7 +9,7 @@ import click
 
 from attach.errors import CoverageNotStarted, NotAttached
 from attach_cli import console, sessions
-from attach_cli.main import attach_options
+from attach_cli.main import joining_options
 
 FORMATS = {
     "html": ("DIR", "htmlcov", "HTML pages into a directory"),
@@ -17,7 +17,7 @@ FORMATS = {
     "json": ("FILE", "coverage.json", "JSON"),
     "lcov": ("FILE", "coverage.lcov", "LCOV"),
     "annotate": ("DIR", "annotate", "Annotated sources into a directory"),
-    "data": ("FILE", ".coverage", "a data file for coverage combine and coverage report"),
+    "data": ("FILE", ".coverage", "A data file for coverage combine and coverage report"),
 }
 
 
@@ -35,7 +35,7 @@ def _format_options(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("-m", "--show-missing", is_flag=True, help="Show the lines that did not run, in the table.")
 @click.option("--fail-under", type=float, metavar="N", help="Exit with 2 if the total is below N per cent.")
 @click.option("--rcfile", metavar="FILE", help="Read coverage.py's settings for reports from this file.")
-@attach_options
+@joining_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -78,10 +78,12 @@ def command(
         console.say(f"Not shown: {console.escaped(file.path)}: {file.reason}")
     for path in result.changed:
         console.say(f"Changed since the process started, lines may be off: {console.escaped(path)}")
+    if result.total is not None:
+        console.say("Lines that ran only before start-coverage, such as imports, count as missing.")
     for note in (*result.notes, *result.warnings):
         console.say(note)
     if result.total is not None:
-        console.say(f"Total {result.total:.0f} % of {result.files} files.")
+        console.say(f"Total {result.total:.0f} % of {result.files} file{'s'[result.files == 1 :]}.")
     if result.fail_under is not None:
         console.say(f"Failed: the total is below {result.fail_under:g} %.")
     ctx.exit(result.exit_code)

@@ -9,12 +9,12 @@ import click
 
 from attach.errors import NotAttached
 from attach_cli import console, sessions
-from attach_cli.main import attach_options
+from attach_cli.main import joining_options
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@attach_options
+@joining_options
 def command(as_json: bool) -> None:
     """Show whether the process is attached and what is measured. Injects nothing."""
     pid = sessions.pid()
@@ -41,17 +41,22 @@ def command(as_json: bool) -> None:
 def _lines(found: dict[str, Any]) -> list[str]:
     if not found["attached"]:
         return [f"process {found['pid']}: not attached"]
+    others = found["operators"] - 1
     lines = [
         f"process {found['pid']}: CPython {found['python']}, agent {found['agent']} for "
-        f"{found['attached_seconds']:.0f} s, {found['operators']} connected"
+        f"{found['attached_seconds']:.0f} s" + (f", {others} more connected" if others > 0 else "")
     ]
-    coverage = found["coverage"]
-    if coverage is None:
-        lines.append("coverage: not started")
+    coverage = found["coverage"] or {}
+    recorded = f"{coverage.get('lines', 0)} lines recorded in {_files(coverage.get('files', 0))}"
+    if coverage.get("measuring"):
+        core = console.escaped(str(coverage["core"]))
+        lines.append(f"coverage: measuring ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+    elif "files" in coverage:
+        lines.append(f"coverage: stopped, {recorded}")
     else:
-        state = "measuring" if coverage["measuring"] else "stopped"
-        lines.append(
-            f"coverage: {state} ({console.escaped(str(coverage['core']))}) for {coverage['seconds']:.0f} s, "
-            f"{coverage['lines']} lines in {coverage['files']} files"
-        )
+        lines.append("coverage: not started")
     return lines
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from attach_cli import console, sessions
-from attach_cli.main import attach_options
+from attach_cli.main import joining_options
 
 
 @click.command("stop-coverage")
 @click.option("--discard", is_flag=True, help="Forget what was recorded.")
-@attach_options
+@joining_options
 def command(discard: bool) -> None:
     """Stop measuring. What was recorded stays for snapshots until detach."""
     pid = sessions.pid()

@@ -10,6 +10,7 @@ from selfattach import InThread, SelfAttach, report, wait_until  # before
 measuring = False  # before
 finished = False  # before
 ready = []  # before
+turned = [0]  # before
 
 
 def spin():  # before
@@ -18,6 +19,7 @@ def spin():  # before
     turns = 0  # before
     while not finished:  # ran
         turns += 1  # ran
+        turned[0] = turns  # ran
         if turns == -1:  # ran
             turns = 0  # not
     return turns  # ran
@@ -163,6 +165,8 @@ def main():  # before
     import late_module  # ran
 
     assert late_module.double(2) == 4  # ran
+    goal = turned[0] + 2  # ran
+    wait_until(lambda: turned[0] >= goal)  # ran
     finished = True  # ran
     for thread in threads:  # ran
         thread.join()  # ran

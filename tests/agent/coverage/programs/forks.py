@@ -24,6 +24,11 @@ def child():
     work(2)
 
 
+# The first pthread_exit(3) of a process loads libgcc_s. A child that is forked at that moment cannot load anything, in
+# any program: let it be over.
+first = threading.Thread(target=work, args=(1,))
+first.start()
+first.join()
 threads = [threading.Thread(target=busy) for _ in range(3)]
 for thread in threads:
     thread.start()

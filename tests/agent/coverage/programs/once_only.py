@@ -19,14 +19,16 @@ with tempfile.TemporaryDirectory() as folder:
 
     def work():
         for number in range(FUNCTIONS):
+            while len(taken) < number // 30:  # however threads are scheduled, there are snapshots in between
+                pass
             getattr(big, "f%d" % number)()
 
     attach = SelfAttach()
     attach.start(source_dirs=(folder,))
     sys.setswitchinterval(1e-6)
+    taken = [set()]
     thread = threading.Thread(target=work)
     thread.start()
-    taken = [set()]
     while thread.is_alive():
         taken.append(attach.snapshot().get(source, set()))
     sys.setswitchinterval(0.005)
