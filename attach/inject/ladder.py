@@ -10,7 +10,6 @@ While nothing has started, 1 is tried again and again, because threads come and 
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from attach.errors import (
     BootstrapFailed,
@@ -23,12 +22,14 @@ from attach.errors import (
     ThreadNotStopping,
 )
 from attach.inject.block import Block, Progress
+from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
+from attach.inject.injection import Injection, Request
 from attach.inject.memory import MemoryFault
 from attach.inject.preflight import open_target
-from attach.inject.ptrace import BLOCKED_MASK, CallFaulted, ThreadGone
+from attach.inject.ptrace import ThreadGone
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
-from attach.inject.thread_start import NotNow, Start, no_thread, remove, start_by_pending_call, start_from_parked
+from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked, take_back
 from attach.inject.threads import parked_threads
 from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
@@ -40,39 +41,14 @@ _POLL = 0.0005
 _NUDGE_AFTER, _GIVE_UP_AFTER = 0.05, 0.2
 #: How long our thread may wait for the GIL before PEP 768 is tried as well: it gets into some C loops.
 _GIL_PATIENCE = 0.25
-_LOOK_AGAIN_MOST = 0.25
+#: A look costs the target little: so often at first, then ever more rarely.
+_EAGER_SECONDS, _LOOK_AGAIN_MOST = 0.3, 0.25
 #: How long after the end of the source its arrival may still be seen.
 _SILENCE = 2.0
 #: How long to wait for a borrowed thread to be back where it came from.
 _SETTLE_SECONDS = 0.05
 #: A thread between two waits is parked again within this time.
 _BETWEEN_WAITS = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The arguments of `inject`."""
-
-    source: str
-    arrived: Callable[[], bool]
-    method: str
-    timeout: float
-    log: Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Injection:
-    """How the source got in: the method, a word about it, and each step with its time in milliseconds."""
-
-    method: str
-    detail: str
-    steps: list[tuple[str, float]] = field(default_factory=list)
-    #: What could not be removed from the target, one sentence each; usually empty.
-    leftovers: list[str] = field(default_factory=list)
-
-    @property
-    def total_ms(self) -> float:
-        return sum(milliseconds for _, milliseconds in self.steps)
 
 
 def inject(
@@ -97,7 +73,7 @@ def inject(
     begin = time.perf_counter()
     target = open_target(process, force=force)
     try:
-        ladder = _Ladder(target, _Request(source, arrived, method, timeout, log), begin)
+        ladder = _Ladder(target, Request(source, arrived, method, timeout, log), begin)
         return in_tracer_thread(ladder.run, ladder.cancel)
     except MemoryFault:
         if not process.alive():
@@ -110,7 +86,7 @@ def inject(
 class _Ladder:
     """The attempts of one injection. Several may be under way: the source runs once, whoever comes first."""
 
-    def __init__(self, target: Target, request: "_Request", begin: float) -> None:
+    def __init__(self, target: Target, request: Request, begin: float) -> None:
         self.target = target
         self.source = request.source
         self.arrived = request.arrived
@@ -155,7 +131,7 @@ class _Ladder:
             now = time.perf_counter()
             if now >= look_at:
                 self._try_next(now - first)
-                pause = pause if now - first < _BETWEEN_WAITS else min(pause * 1.5, _LOOK_AGAIN_MOST)
+                pause = pause if now - first < _EAGER_SECONDS else min(pause * 1.5, _LOOK_AGAIN_MOST)
                 look_at = time.perf_counter() + pause
             if self._has_arrived():
                 return
@@ -311,7 +287,10 @@ class _Ladder:
         if self.remote:
             self.remote.finish()
         for start in self.starts:
-            self._take_back(start)
+            try:
+                take_back(self.target, start)
+            except (CallFaulted, ThreadGone, ThreadNotStopping, NoSuchProcess, MemoryFault):
+                self.injection.leftovers.append("a request that does nothing any more")
 
     def _let_settle(self) -> None:
         """Waits until the borrowed threads are back in their waits.
@@ -323,22 +302,3 @@ class _Ladder:
         for tid, switches in self._borrowed.items():
             while not self.target.process.has_slept(tid, switches) and time.perf_counter() < end:
                 time.sleep(_POLL)
-
-    def _take_back(self, start: Start) -> None:
-        """Sees to it that a block whose source has not run is never run, and is unmapped."""
-        memory, process = self.target.memory, self.target.process
-        report = start.block.report(memory)
-        try:
-            if report.progress is Progress.NO_THREAD:
-                remove(self.target, start.block)
-            elif report.progress is Progress.WAITING:
-                self._abort(start, process.pid)
-            elif report.progress is Progress.ENTERED:
-                self._abort(start, process.tids_by_inner_id().get(report.inner_tid, 0))
-        except (CallFaulted, ThreadGone, ThreadNotStopping, NoSuchProcess, MemoryFault):
-            self.injection.leftovers.append("a request that does nothing any more")
-
-    def _abort(self, start: Start, tid: int) -> None:
-        """Sets the abort word while thread `tid`, which would go on to run or unmap the block, is stopped."""
-        with self.target.stop(tid):
-            start.block.abort(self.target.memory)

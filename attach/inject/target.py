@@ -35,8 +35,9 @@ class Target:
             mmap=find("mmap"),
             munmap=find("munmap"),
             pthread_create=find("pthread_create"),
-            pthread_self=find("pthread_self"),
-            pthread_detach=find("pthread_detach"),
+            pthread_attr_init=find("pthread_attr_init"),
+            pthread_attr_setstacksize=find("pthread_attr_setstacksize"),
+            pthread_attr_setdetachstate=find("pthread_attr_setdetachstate"),
             python={name: find(name) for name in PYTHON_FUNCTIONS},
         )
 
