@@ -97,8 +97,6 @@ class Agent:
     def after_fork(self) -> None:
         """In a forked child, which inherits the measuring but none of the threads: undo it here."""
         self.lock = self.importer.native(_thread, "allocate_lock", "allocate")()  # a thread of the parent may hold it
-        if self.coverage is not None:
-            self.coverage.after_fork()
         self.close()
 
     def withdraw(self, caller: socket) -> tuple[int, ...]:

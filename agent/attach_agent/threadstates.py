@@ -51,8 +51,8 @@ class _Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
 class ThreadStates:
     """The thread states of the current interpreter.
 
-    Raises AgentError: ``unsupported-build`` if the fields cannot be found for certain, ``tracing-refused`` if
-    an audit hook of the process forbids ``sys.settrace``. To be made in a thread that is not traced.
+    Raises AgentError ``unsupported-build`` if the fields cannot be found for certain. To be made in a thread that
+    is not traced.
     """
 
     def __init__(self) -> None:
@@ -187,7 +187,7 @@ class ThreadStates:
         """Where in a thread state the trace function, its object, the profile function and the flag are."""
         state = self._current()
         before = self._bytes_at(state, _STATE_WORDS * _WORD)
-        _trace_this_thread(_probe)
+        sys.settrace(_probe)
         during = self._bytes_at(state, _STATE_WORDS * _WORD)
         old, new = memoryview(before).cast("L"), memoryview(during).cast("L")
         places = [
@@ -220,7 +220,7 @@ class ThreadStates:
         """The address of ``tracing_possible``; it follows ``recursion_limit`` (Include/internal/pycore_pystate.h)."""
         pictures = []
         for function in (None, _probe, None, _probe):
-            _trace_this_thread(function)
+            sys.settrace(function)
             content = self._bytes_at(self._runtime, _RUNTIME_BYTES)
             pictures.append(memoryview(content).cast("i"))
         off, on, off_again, on_again = pictures
@@ -257,10 +257,3 @@ def _function(address: int, result: Any, *arguments: Any) -> Any:
 
 def _probe(*_: object) -> None:
     """A trace function that does nothing."""
-
-
-def _trace_this_thread(function: Any) -> None:
-    try:
-        sys.settrace(function)
-    except Exception as error:  # whatever an audit hook raises
-        raise AgentError("tracing-refused", "an audit hook forbids sys.settrace: %s" % error) from None

@@ -18,6 +18,7 @@ PARTS = {
         "coverage.frames",
         "coverage.library",
         "coverage.monitoring",
+        "coverage.neighbours",
         "coverage.recording",
         "coverage.scope",
         "stacks",

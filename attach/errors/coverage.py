@@ -6,6 +6,7 @@ _AS_BEFORE = "The process is as it was before."
 
 #: What to do about the agent's reasons not to measure; each is the slug of its section, too.
 REFUSALS = {
+    "audit-hook": f"{_AS_BEFORE} Run it with Python 3.12 or later, or without the hook.",
     "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
     "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",

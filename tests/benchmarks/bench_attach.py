@@ -133,37 +133,45 @@ def stalls(python: str) -> dict[str, list[float]]:
     return found
 
 
-def throughput(python: str) -> dict[str, float]:
-    """Work per second as a ratio to before the attach; the noise is that of two windows before it."""
+ROUNDS = 5
+WINDOW = 0.4  # seconds
+
+
+def throughput(python: str) -> dict[str, list[float]]:
+    """Work per second of a busy loop as ratios to just before: the same again, while measured, and after detach.
+
+    Each round takes its four windows within two seconds, since the speed of a shared machine drifts.
+    """
+    found: dict[str, list[float]] = {"again": [], "measuring": [], "after": []}
     with tempfile.NamedTemporaryFile() as file:
         file.write(bytes(4096))
         file.flush()
-        with target(python, "counting.py", file.name) as process:
-
-            def rate(seconds: float = 0.5, windows: int = 5) -> float:
-                return statistics.median(_rate(file.fileno(), seconds) for _ in range(windows))
-
-            time.sleep(0.5)
-            before = rate()
-            noise = rate()
-            with attach(process.pid) as session:
-                session.coverage.start()
-                time.sleep(0.3)
-                measuring = rate()
-                session.coverage.snapshot()
-                session.detach()
+        with target(python, "counting.py", file.name, "alone") as process:
             time.sleep(0.3)
-            after = rate()
-    return {"again before": noise / before, "measuring": measuring / before, "after detach": after / before}
+            for _ in range(ROUNDS):
+                before = _rate(file.fileno(), process.pid)
+                found["again"].append(_rate(file.fileno(), process.pid) / before)
+                with attach(process.pid) as session:
+                    session.coverage.start()
+                    time.sleep(0.1)  # each line costs once, before it is free on 3.12 and later
+                    found["measuring"].append(_rate(file.fileno(), process.pid) / before)
+                    session.detach()
+                found["after"].append(_rate(file.fileno(), process.pid) / before)
+    return found
 
 
-def _rate(fd: int, seconds: float) -> float:
-    def count() -> int:
-        return sum(struct.unpack("QQ", os.pread(fd, 16, 0)))
+def _rate(fd: int, pid: int) -> float:
+    """Work per second that the main thread has a processor: what else the machine does is left out."""
 
-    start, first = time.perf_counter(), count()
-    time.sleep(seconds)
-    return (count() - first) / (time.perf_counter() - start)
+    def state() -> tuple[int, int]:
+        # the first field: nanoseconds on a processor (Documentation/scheduler/sched-stats.rst)
+        on_cpu = int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0])
+        return struct.unpack("Q", os.pread(fd, 8, 0))[0], on_cpu
+
+    count, on_cpu = state()
+    time.sleep(WINDOW)
+    count_after, on_cpu_after = state()
+    return (count_after - count) * 1e9 / (on_cpu_after - on_cpu)
 
 
 def shown(times: list[float]) -> str:
@@ -189,10 +197,11 @@ def main() -> None:
         steps = ("alone", "attach", "start", "snapshot", "detach")
         print(f"| {version} | " + " | ".join(shown(gaps[name]) for name in steps) + " |", flush=True)
     print("\nThroughput of a busy program, relative to before the attach:\n")
-    print("| target | noise | measuring | after detach |\n|---|---|---|---|")
+    print("| target | the same again | measuring | after detach |\n|---|---|---|---|")
     for version, python in found.items():
         ratios = throughput(python)
-        print(f"| {version} | " + " | ".join(f"{ratios[n]:.3f}" for n in ratios) + " |", flush=True)
+        cells = (f"{statistics.median(r):.3f} ({min(r):.3f}-{max(r):.3f})" for r in ratios.values())
+        print(f"| {version} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

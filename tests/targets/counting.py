@@ -1,4 +1,7 @@
-"""A busy server without the server: main loop and a worker call small functions and count in a shared file."""
+"""A busy server without the server: main loop and a worker call small functions and count in a shared file.
+
+counting.py FILE [alone]: without the worker.
+"""
 
 import mmap
 import struct
@@ -33,6 +36,7 @@ def serve(slot):
 
 with open(sys.argv[1], "r+b") as file:
     shared = mmap.mmap(file.fileno(), 4096)
-threading.Thread(target=serve, args=(8,), daemon=True).start()
+if "alone" not in sys.argv:
+    threading.Thread(target=serve, args=(8,), daemon=True).start()
 print("ready", flush=True)
 serve(0)

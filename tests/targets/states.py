@@ -1,7 +1,7 @@
 """A program that is in one state, named by its argument, until SIGUSR1 ends it.
 
-Then it prints one line of JSON: ``eintr``, how often a call that does not know PEP 475 failed with EINTR, ``ticks``, how
-often a second thread ran, and what the state itself measured. The exit status is 0 if SIGUSR1 interrupted it there.
+Then it prints one line of JSON: ``eintr``, how often a call that does not know PEP 475 failed with EINTR, ``ticks``,
+how often a second thread ran, and what the state itself measured. The exit status is 0 if SIGUSR1 interrupted it there.
 """
 
 import _thread

@@ -114,11 +114,6 @@ class Coverage:
         """Is there anything that a snapshot would want, now or later?"""
         return self._recording is not None
 
-    def after_fork(self) -> None:
-        """In a forked child, before `close`: the threads of this measurement stayed in the parent."""
-        if self._collector is not None:
-            self._collector.after_fork()
-
     def close(self) -> None:
         """Stop and forget everything."""
         self.stop(discard=True)

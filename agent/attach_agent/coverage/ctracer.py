@@ -18,7 +18,8 @@ from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadstates import ThreadStates
 from . import library
-from .frames import clear_trace, refresh_line_numbers
+from .frames import clear_running, clear_suspended, refresh_line_numbers
+from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ GRACE_ROUNDS = 10
 
 #: File names, those out of scope among them, that the tracers may remember; then they ask again.
 MAX_CACHED = 100_000
-
-
-#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
-SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
 
 
 class TracerCollector:
@@ -69,20 +66,22 @@ class TracerCollector:
         self._dispositions: dict[str, Any] = {}
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
-        self._stopping = False
+        self._stopping = self._left = False
         self._watching = False
         self._threads: ThreadStates
+        self._fork_callbacks: list[Any]
         self._wake = native(_thread, "allocate_lock", "allocate")()
         self._wake.acquire()
 
     def start(self) -> None:
         """Watch all threads, from the next event (call, line, return) on that each of them has.
 
-        Raises AgentError: ``tracer-needed`` without the tracer's bytes, ``tracer-busy`` if something else
-        traces or is about to, ``greenlets``, or an error of `library.load` and `ThreadStates`. Then nothing
-        was changed.
+        Raises AgentError: ``tracer-needed`` without the tracer's bytes, ``tracer-busy`` if something else traces or
+        is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
+        `ThreadStates`. Then nothing was changed.
         """
-        _refuse_greenlets()
+        refuse_greenlets()
+        refuse_audit_hooks()
         types = library.find()
         if types is None:
             if not self._content:
@@ -94,8 +93,10 @@ class TracerCollector:
         self._refuse_other_tracers()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
+        self._fork_callbacks = library.fork_callbacks(types[0])
+        self._fork_callbacks.append(self._leave_child)
         try:
-            _set_thread_hook(None, self._entry)
+            set_thread_hook(None, self._entry)
             self._reach_threads()
             refresh_line_numbers(self._pause)  # of those that ran meanwhile
             self._start_watcher()
@@ -103,25 +104,41 @@ class TracerCollector:
             self.stop()
             raise
 
-    def after_fork(self) -> None:
-        """In a forked child: there is no watcher to wait for."""
-        self._watching = False
+    def _leave_child(self) -> None:
+        """Called by the child of a fork: nobody will ask for its lines, so it shall not run at the tracer's pace.
+
+        Suspended generators keep a tracer in ``f_trace``: looking at every object would make the child copy all memory
+        that it shares.
+        """
+        self._left = self._stopping = True
+        sys.settrace(None)
+        self._threads.unforce_tracing()
+        set_thread_hook(self._entry, None)
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            if self._is_mine(frame.f_trace):
+                frame.f_trace = None
+            frame = frame.f_back
 
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
+        if self._left:
+            return
+        self._fork_callbacks.remove(self._leave_child)
         self._stopping = True  # from here on `_enter` only leaves
         self._wake.release()
         while self._watching:
             self._pause(0.001)
         # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
-        _set_thread_hook(self._entry, None)
+        set_thread_hook(self._entry, None)
         mine = self._mine()
         while mine:
             self._threads.remove(mine)
             mine = self._mine()
         self._threads.unforce_tracing()
-        clear_trace(self._is_mine, self._pause)
+        clear_running(self._is_mine)
+        clear_suspended(self._is_mine, self._pause)
         for tracer in list(self._tracers.values()):
             tracer.stop()
         if settled:
@@ -131,11 +148,7 @@ class TracerCollector:
     # ---- in the target's threads ----
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
-        """The first event of a thread: install a tracer of its own and show it the frames that are running.
-
-        An exception would come out of the user code that is running, and a signal handler may raise one that
-        is meant for it. Then the thread is not traced, and the watcher tries again.
-        """
+        """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         if self._stopping:
             sys.settrace(None)
             return
@@ -147,17 +160,35 @@ class TracerCollector:
         if frames[-1].f_code.co_filename.startswith("<live-attach>"):  # a thread of the agent
             sys.settrace(None)
             return
-        tracer = self._new_tracer()
-        tracer.start()
-        while frames:
-            entered = frames.pop()
-            # Before 3.10 CPython takes the line number of a traced frame as it is kept by tracing; this
-            # assignment brings it up to date (frame_settrace in Objects/frameobject.c), the tracer's own does
-            # not.
-            entered.f_trace = tracer
-            tracer(entered, "call", None)
-        if event != "call":
-            tracer(frame, event, arg)
+        try:
+            tracer = self._new_tracer()
+            tracer.start()
+            while frames:
+                entered = frames.pop()
+                # Before 3.10 the line number of a traced frame is what tracing made it. This assignment brings it up to
+                # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
+                entered.f_trace = tracer
+                tracer(entered, "call", None)
+            if event != "call":
+                tracer(frame, event, arg)
+        except BaseException:
+            self._give_up(frame)
+            raise
+
+    def _give_up(self, frame: FrameType) -> None:
+        """A signal handler of the target has raised an exception in our code, which is meant for the code below.
+
+        It must come out there. But then the tracer's stack has one frame too many or too few, and it would take lines
+        of one file for those of another: so it ends here, and the thread comes to `_enter` again.
+        """
+        tracer = self._tracers.get(id(sys.gettrace()))
+        sys.settrace(self._entry)
+        if tracer is not None:
+            tracer.stop()
+        traced: FrameType | None = frame
+        while traced is not None:
+            traced.f_trace = self._entry
+            traced = traced.f_back
 
     def _new_tracer(self) -> Any:
         tracer = self._make_tracer()
@@ -167,25 +198,17 @@ class TracerCollector:
         return tracer
 
     def _should_trace(self, filename: str, frame: FrameType) -> Any:
-        """A tracer asks about a file that none of them has seen yet.
-
-        A signal handler may raise here what is meant for the program. Then the tracer has counted a call whose return
-        it is never told of, and would report lines under the wrong file: it is retired, the watcher brings a new one.
-        """
+        """A tracer asks about a file that none of them has seen yet."""
         try:
             return self._decide(filename, frame)
         except BaseException:
-            sys.settrace(None)
-            caller: FrameType | None = frame
-            while caller is not None:
-                caller.f_trace = None
-                caller = caller.f_back
+            self._give_up(frame)
             raise
 
     def _decide(self, filename: str, frame: FrameType) -> Any:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
-            _set_thread_hook(None, self._entry)
+            set_thread_hook(None, self._entry)
         try:
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
@@ -201,8 +224,7 @@ class TracerCollector:
         self._make_disposition = make_disposition
         self._left_out = self._disposition("", False)
         # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns
-        # None.
+        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns None.
         no_lock = [].clear
         self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
@@ -232,11 +254,11 @@ class TracerCollector:
 
     def _refuse_other_tracers(self) -> None:
         for _ in range(GRACE_ROUNDS):
-            found = [item for item in (*self._threads.trace_objects(), _thread_hook()) if item is not None]
+            found = [item for item in (*self._threads.trace_objects(), thread_hook()) if item is not None]
             if not found:
                 return
             self._pause(0.005)
-        names = sorted({_name_of(item) for item in found})
+        names = sorted({name_of(item) for item in found})
         raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(names))
 
     def _reach_threads(self) -> None:
@@ -262,7 +284,7 @@ class TracerCollector:
         try:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
-                    _set_thread_hook(None, self._entry)  # threading may have been imported since
+                    set_thread_hook(None, self._entry)  # threading may have been imported since
                     self._reach_threads()
                     self._tidy()
                 except MemoryError:
@@ -278,8 +300,7 @@ class TracerCollector:
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
                 tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call
-                # does
+                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
                 if sys.getrefcount(tracer) == 3:
                     tracer.stop()
                     del self._tracers[key]
@@ -291,28 +312,3 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
-
-
-def _refuse_greenlets() -> None:
-    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
-    for name in SWITCHING:
-        if name in sys.modules:
-            raise AgentError("greenlets", "programs that use %s can be measured from Python 3.12 on" % name)
-
-
-def _thread_hook() -> Any:
-    threading = sys.modules.get("threading")
-    return getattr(threading, "_trace_hook", None)
-
-
-def _set_thread_hook(old: Any, new: Any) -> None:
-    """What ``threading.settrace`` does, where that module is loaded and the hook is `old`."""
-    threading = sys.modules.get("threading")
-    if type(threading) is type(sys) and threading.__dict__.get("_trace_hook", new) is old:
-        threading.__dict__["_trace_hook"] = new
-
-
-def _name_of(item: Any) -> str:
-    """What an operator will recognise a trace function by, found without running code of the target."""
-    kind = type(item).__name__
-    return str(item.__code__.co_filename) if kind in ("function", "method") else kind

@@ -1,8 +1,4 @@
-"""Take a trace function out of all frames, running or suspended: CPython 3.8 - 3.11.
-
-A tracer leaves itself in ``f_trace`` of each frame it has seen. There a stopped C tracer is a trap: called in
-a thread that a debugger traces by then, it switches that thread's tracing off.
-"""
+"""What tracing needs of frames, and what it leaves in them: CPython 3.8 - 3.11."""
 
 from __future__ import annotations
 
@@ -31,8 +27,8 @@ def refresh_line_numbers(pause: Callable[[float], object]) -> None:
                 frame.f_trace = None
 
 
-def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
-    """Set ``f_trace`` to None in each frame, running or suspended, where `is_mine` recognises it.
+def clear_running(is_mine: Callable[[Any], bool]) -> None:
+    """Set ``f_trace`` to None in each frame of each stack where `is_mine` recognises it.
 
     A tracer leaves itself in each frame it has seen. There a stopped C tracer is a trap: called in a thread that a
     debugger traces by then, it switches that thread's tracing off. No thread may be traced by us any more.
@@ -40,6 +36,10 @@ def clear_trace(is_mine: Callable[[Any], bool], pause: Callable[[float], object]
     for stack in current_stacks().values():
         for frame in stack:
             _clear(frame, is_mine)
+
+
+def clear_suspended(is_mine: Callable[[Any], bool], pause: Callable[[float], object]) -> None:
+    """The same for the frames of generators and coroutines, and for those that something else keeps."""
     for frame in _frames_on_heap(pause):
         _clear(frame, is_mine)
 

@@ -9,6 +9,7 @@ types: CPython never unloads an extension. A later attach finds the types again,
 from __future__ import annotations
 
 import _imp
+import gc
 import posix
 import sys
 
@@ -95,6 +96,22 @@ def _execute(path: str) -> None:
     finally:
         _imp.release_lock()
         sys.modules.pop(Spec.name, None)  # an extension of the old kind (PEP 3121) enters itself
+
+
+def fork_callbacks(tracer: type[Any]) -> list[Any]:
+    """A list of functions that every forked child of this process calls: add to it, and take away again.
+
+    ``os.register_at_fork`` has no way back. So one function is registered once per process, which does nothing while
+    the list is empty; it is found again with the type that stays in the process as well.
+    """
+    attributes = gc.get_referents(tracer.__dict__)[0]
+    callbacks: list[Any] | None = attributes.get("_live_attach_fork_callbacks")
+    if callbacks is None:
+        callbacks = attributes["_live_attach_fork_callbacks"] = []
+        namespace = {"callbacks": callbacks}  # of its own: the function must not keep the agent alive
+        exec("def call_all():\n    for callback in callbacks:\n        callback()\n", namespace)
+        posix.register_at_fork(after_in_child=namespace["call_all"])
+    return callbacks
 
 
 def _static_types(name: str) -> list[type[Any]]:

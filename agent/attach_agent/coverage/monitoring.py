@@ -36,6 +36,7 @@ class MonitoringCollector:
         self._pause = pause
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._tool = -1
+        self._callback_codes: frozenset[int] = frozenset()
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
         #: different files may compare equal; weak so that a program that makes code without end can also free
         #: it.
@@ -47,9 +48,16 @@ class MonitoringCollector:
 
         Raises AgentError if other tools hold all tool ids.
         """
+        self._tool = _take_tool_id(self._monitoring)
+        try:
+            self._start_tool()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_tool(self) -> None:
         monitoring = self._monitoring
         events = monitoring.events
-        self._tool = _take_tool_id(monitoring)
         on_start, on_throw, on_line = self._callbacks()
         self._callback_codes = frozenset(id(callback.__code__) for callback in (on_start, on_throw, on_line))
         monitoring.register_callback(self._tool, events.PY_START, on_start)
@@ -64,9 +72,6 @@ class MonitoringCollector:
         monitoring.restart_events()
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
-
-    def after_fork(self) -> None:
-        """In a forked child: nothing here depends on other threads."""
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
@@ -112,8 +117,11 @@ class MonitoringCollector:
 
         def on_throw(code: CodeType, _offset: int, _exception: BaseException) -> None:
             # the interpreter does not let this event be disabled
-            if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
-                watch(code)
+            try:
+                if lines_of(code.co_filename, frame_at(1).f_globals) is not None:
+                    watch(code)
+            except RecursionError:
+                return
 
         def on_line(code: CodeType, line: int) -> Any:
             lines = set_of(code.co_filename)

@@ -32,30 +32,33 @@ def tracer_of(interpreter: Interpreter) -> Path | None:
 
 
 def coverage_for(interpreter: Interpreter) -> Path:
-    """A folder with a coverage.py for this interpreter, from the package index once and then from the cache."""
-    release = tracers.COVERAGE.get(interpreter.version, tracers.COVERAGE[3, 11])
-    folder = cache_directory() / "coverage" / f"{interpreter.minor}-{release}"
-    with locked(folder.with_suffix(".lock")):
+    """A folder with a coverage.py for this interpreter."""
+    return package(interpreter, f"coverage=={tracers.COVERAGE.get(interpreter.version, tracers.COVERAGE[3, 11])}")
+
+
+def package(interpreter: Interpreter, requirement: str) -> Path:
+    """A folder with this package for this interpreter, from the package index once and then from the cache."""
+    folder = cache_directory() / "packages" / f"{interpreter.minor}-{requirement}"
+    with locked(folder.with_name(f"{folder.name}.lock")):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
-            command += [f"--python-version={interpreter.minor}", f"--target={folder}", f"coverage=={release}"]
+            command += [f"--python-version={interpreter.minor}", f"--target={folder}", requirement]
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode:
-                unavailable(f"no coverage.py for {interpreter}: {done.stderr.strip()}")
+                unavailable(f"no {requirement} for {interpreter}: {done.stderr.strip()}")
             (folder / "complete").touch()
     return folder
 
 
-def run(interpreter: Interpreter, program: str, *args: str, env: dict[str, str] | None = None) -> Any:
-    """What the program reports, once it has ended well."""
+def run(interpreter: Interpreter, program: str, *args: str, path: Path | None = None) -> Any:
+    """What the program reports, once it has ended well. `path` is one more folder of modules."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
-    environment["PYTHONPATH"] = str(AGENT)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (AGENT, path) if path else (AGENT,)))
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     tracer = tracer_of(interpreter)
     if tracer is not None:
         environment["TRACER"] = str(tracer)
-    environment.update(env or {})
     done = subprocess.run(
         [interpreter.path, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", PROGRAMS / program, *args],
         check=False,

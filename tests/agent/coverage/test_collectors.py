@@ -1,7 +1,7 @@
 """Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
 
-from tests.agent.coverage.support import PROGRAMS, coverage_for, run
-from tests.support.interpreters import Interpreter, before_version, from_version
+from tests.agent.coverage.support import PROGRAMS, coverage_for, package, run
+from tests.support.interpreters import Interpreter, before_version, from_version, on_interpreters
 from tests.support.marks import lines_marked
 
 
@@ -29,8 +29,8 @@ def test_old_and_new_frames(interpreter: Interpreter) -> None:
 
 def test_equal_to_coverage(interpreter: Interpreter) -> None:
     """Of a program that starts after the attach, exactly those lines are reported that coverage.py reports."""
-    environment = {"PYTHONPATH": str(coverage_for(interpreter))}
-    assert run(interpreter, "equal.py") == run(interpreter, "equal.py", "coverage", env=environment)
+    theirs = run(interpreter, "equal.py", "coverage", path=coverage_for(interpreter))
+    assert run(interpreter, "equal.py") == theirs
 
 
 def test_stop_and_start(interpreter: Interpreter) -> None:
@@ -52,6 +52,7 @@ def test_stop_leaves_nothing(interpreter: Interpreter) -> None:
     """After a stop threads, frames, hooks, tools, descriptors and modules are as they were before the start."""
     found = run(interpreter, "leaves_nothing.py")
     assert found["during"] != found["before"]
+    assert found["before"]["slow"] == [] and found["before"]["f_trace"] == found["before"]["trace"] == ["None"]
     for after in found["after"]:
         assert after == found["before"]
 
@@ -61,7 +62,7 @@ def test_no_line_is_lost_by_snapshots(interpreter: Interpreter) -> None:
     found = run(interpreter, "once_only.py")
     assert found["missing"] == []
     assert found["lost"] == 0
-    assert found["snapshots"] > 3
+    assert found["snapshots"] > 1
 
 
 def test_threads_come_and_go(interpreter: Interpreter) -> None:
@@ -72,19 +73,16 @@ def test_threads_come_and_go(interpreter: Interpreter) -> None:
 
 
 def test_exceptions_of_signal_handlers(interpreter: Interpreter) -> None:
-    """What a signal handler raises while we record comes out in the program, each time."""
+    """What a signal handler raises while we record comes out in the program, and lines stay with their file."""
     found = run(interpreter, "signals.py")
     assert found["lost"] == 0
     assert found["unraisable"] == []
-    if interpreter.version >= (3, 12):
-        assert found["lines"] == [[1, 2, 3, 4, 7, 8]] * 50
-    else:  # where the exception ended a tracer lines may be missing, but never is there one of another file
-        assert found["lines"]
-        assert all(set(lines) <= {1, 2, 3, 4, 7, 8} for lines in found["lines"])
+    assert found["wrong"] == []
+    assert found["complete"] > 100
 
 
 def test_forks(interpreter: Interpreter) -> None:
-    """Children that are forked while we measure work and end as ever."""
+    """Children that are forked while we measure work and end as ever; before 3.12 they are not traced."""
     found = run(interpreter, "forks.py")
     assert [status >> 8 for status in found["statuses"]] == [7] * 10
     assert found["found"]
@@ -95,6 +93,7 @@ def test_line_numbers_of_old_frames(interpreter: Interpreter) -> None:
     found = run(interpreter, "line_numbers.py")
     inner, outer = line_with("line_numbers.py", "# here"), line_with("line_numbers.py", "# outer waits here")
     assert found["old"] == [[inner, outer]] * 4
+    assert found["new"] == found["new"][:1] * 4
     assert found["generator"] == [line_with("line_numbers.py", "# suspended")] * 4
 
 
@@ -112,9 +111,25 @@ def test_other_tracers(interpreter: Interpreter) -> None:
     assert found["kept"] and found["measured"]
 
 
+@on_interpreters("3.8", "3.9")
+def test_audit_hooks(interpreter: Interpreter) -> None:
+    """An audit hook is asked, its refusal is passed on in its words, and that it is slow Python code does no harm."""
+    found = run(interpreter, "audited.py")
+    assert found["refused"][0] == "tracing-refused" and "no tracing here" in found["refused"][1]
+    assert found["measured"] == 10 and found["asked"]
+
+
+@on_interpreters("3.10", "3.11")
+def test_audit_hooks_that_endanger_threads(interpreter: Interpreter) -> None:
+    """Where a slow audit hook would make `threading` fail to start threads, we refuse."""
+    found = run(interpreter, "audited.py", "refuses")
+    assert found["refused"][0] == "tracing-refused" and "no tracing here" in found["refused"][1]
+    assert found["after"][0] == "audit-hook"
+
+
 @from_version("3.12")
 def test_other_tools(interpreter: Interpreter) -> None:
-    """Other tools of sys.monitoring keep ids and events; when all ids are taken, the refusal names the holders."""
+    """Other tools of sys.monitoring keep their ids and events; when all are taken, the refusal names the holders."""
     found = run(interpreter, "other_tools.py")
     assert found["full"][0] == "monitoring-busy"
     assert "0 tool 0, 1 tool 1" in found["full"][1]
@@ -130,6 +145,15 @@ def test_library_is_loaded_once(interpreter: Interpreter) -> None:
     assert found["lines"] == [True] * 4
     assert len({tuple(count) for count in found["counts"]}) == 1 and found["counts"][0][0] > 0
     assert found["left"] == []
+
+
+@from_version("3.12")
+def test_greenlets(interpreter: Interpreter) -> None:
+    """Greenlets that were suspended at the attach are measured when they go on."""
+    found = run(interpreter, "greenlets.py", path=package(interpreter, "greenlet>=3.1,<4"))
+    ran = lines_marked(PROGRAMS / "greenlets.py", "ran")
+    assert ran <= set(found["lines"]), f"missing: {sorted(ran - set(found['lines']))}"
+    assert not set(found["lines"]) & lines_marked(PROGRAMS / "greenlets.py", "before")
 
 
 @from_version("3.12")

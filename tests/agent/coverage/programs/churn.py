@@ -50,7 +50,7 @@ def raw_threads_come_and_go():
 
 
 targets = [busy, busy, threads_come_and_go, threads_come_and_go, raw_threads_come_and_go]
-threads = [threading.Thread(target=target) for target in targets]
+threads = [threading.Thread(target=target, daemon=True) for target in targets]
 for thread in threads:
     thread.start()
 attach = SelfAttach()

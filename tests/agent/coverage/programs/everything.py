@@ -1,8 +1,6 @@
 """What has begun before the attach, and what begins after it. The marks say which lines are reported."""
 
-import _thread  # before
 import asyncio  # before
-import sys  # before
 import threading  # before
 
 from selfattach import InThread, SelfAttach, report, wait_until  # before

@@ -1,9 +1,10 @@
 """Forks while it is measured; the children work on, make threads and end."""
 
 import os
+import sys
 import threading
 
-from selfattach import SelfAttach, report, wait_until
+from selfattach import SelfAttach, report
 
 finished = False
 
@@ -18,6 +19,13 @@ def work(n):
 
 
 def child():
+    if not hasattr(sys, "monitoring"):  # tracing is too slow for a process that nobody asks about it
+        assert sys.gettrace() is None
+        assert threading._trace_hook is None
+        frame = sys._getframe()
+        while frame is not None:
+            assert frame.f_trace is None
+            frame = frame.f_back
     thread = threading.Thread(target=work, args=(3,))
     thread.start()
     thread.join()
@@ -29,7 +37,7 @@ def child():
 first = threading.Thread(target=work, args=(1,))
 first.start()
 first.join()
-threads = [threading.Thread(target=busy) for _ in range(3)]
+threads = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 attach = SelfAttach()

@@ -1,9 +1,11 @@
 """Is measured while threads, generators and coroutines are under way, and looks at itself before and after."""
 
 import gc
+import itertools
 import os
 import sys
 import threading
+import time
 
 from selfattach import SelfAttach, report, wait_until
 
@@ -18,6 +20,7 @@ def spin(name):
     own = suspended()
     while not finished:
         next(own)
+        time.sleep(0.001)
         if asked != answered:
             answered = asked
             answers[name] = str(sys.gettrace())
@@ -45,14 +48,14 @@ def look(measuring=False):
     asked += 1
     wait_until(lambda: len(answers) == 3)
     return {
-        "trace": sorted(set(answers.values())) + [str(sys.gettrace())],
+        "trace": sorted({str(sys.gettrace())}.union(answers.values())),
         "f_trace": sorted({str(frame.f_trace) for frame in frames() if frame is not None}),
         "f_trace_lines": sorted({frame.f_trace_lines for frame in frames() if frame is not None}),
         "hook": str(threading._trace_hook),
         "threads": len(sys._current_frames()),
         "descriptors": sorted(os.listdir("/proc/self/fd")),
         "monitoring": None if measuring else monitoring(),
-        "counter": None if measuring else counter(),
+        "slow": None if measuring else slow(),
         "gc": gc.isenabled(),
         "modules": sorted(name for name in sys.modules if not name.startswith("attach_agent")),
     }
@@ -71,14 +74,16 @@ def monitoring():
     return [tools, events]
 
 
-def counter():
-    """CPython 3.8, 3.9: the count of traced threads, which must be 0 for the interpreter to be fast."""
-    if sys.version_info >= (3, 10):
-        return 0
+def slow():
+    """What makes the interpreter slow if it is not 0: its count of traced threads, and each thread's flag."""
+    if sys.version_info >= (3, 12):
+        return []
     from attach_agent.threadstates import ThreadStates
 
     states = attach.in_thread(ThreadStates)
-    return states._int_at(states._counter_at, 4)
+    count = states._int_at(states._counter_at, 4) if states._counter_at else 0
+    flags = [flag[0] for flag in map(states._bytes_at, states._flags(states._states()), itertools.repeat(1))]
+    return [number for number in [count] + flags if number]
 
 
 def churn():

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from selfattach import SelfAttach, report, wait_until
+from selfattach import SelfAttach, report
 
 places = {"old": []}
 turn = threading.Semaphore(0)
@@ -32,7 +32,15 @@ def numbers():
         yield where(0)  # suspended
 
 
+def new_thread():
+    """Where a thread's own function is called from, in ``threading``."""
+    places.setdefault("new", []).append((where(1), where(2), where(3)))
+
+
 def look():
+    thread = threading.Thread(target=new_thread)
+    thread.start()
+    thread.join()
     turn.release()
     taken.acquire()
     places.setdefault("generator", []).append(next(generator))

@@ -26,7 +26,7 @@ def debugged():
 
 
 attach = SelfAttach()
-thread = threading.Thread(target=debugged)
+thread = threading.Thread(target=debugged, daemon=True)
 thread.start()
 wait_until(lambda: "step" in traced)
 active = refusal(attach.start)

@@ -33,5 +33,12 @@ twice(1)
 again = attach.lines_of(__file__)
 attach.stop()
 report(
-    outside=outside, inside=inside, running=running, differ=differ, added=added, kept=kept, discarded=discarded, again=again
+    outside=outside,
+    inside=inside,
+    running=running,
+    differ=differ,
+    added=added,
+    kept=kept,
+    discarded=discarded,
+    again=again,
 )

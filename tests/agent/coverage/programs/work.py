@@ -176,8 +176,12 @@ def main():
     for thread in threads:
         thread.join()
     namespace = {}
-    exec(compile("def made():\n    return 1\n\n\nx = made()\n", __file__.replace("work.py", "made.py"), "exec"), namespace)
+    exec(
+        compile("def made():\n    return 1\n\n\nx = made()\n", __file__.replace("work.py", "made.py"), "exec"),
+        namespace,
+    )
     exec("y = 1\nz = 2\n", namespace)
+    # fmt: off
     return (
         sum(
             n
