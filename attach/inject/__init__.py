@@ -1,6 +1,7 @@
 """Getting Python code into a running process. The only room that knows registers and addresses."""
 
-from attach.inject.ladder import METHODS, Injection, inject
+from attach.inject.injection import Injection
+from attach.inject.ladder import METHODS, inject
 from attach.inject.preflight import check_rights, check_running, python_version
 
 __all__ = ["METHODS", "Injection", "check_rights", "check_running", "inject", "python_version"]

@@ -10,7 +10,6 @@ While nothing has started, 1 is tried again and again, because threads come and 
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from attach.errors import (
     BootstrapFailed,
@@ -23,13 +22,16 @@ from attach.errors import (
     ThreadNotStopping,
 )
 from attach.inject.block import Block, Progress
+from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
+from attach.inject.injection import Injection, Request
 from attach.inject.memory import MemoryFault
 from attach.inject.preflight import open_target
-from attach.inject.ptrace import BLOCKED_MASK, CallFaulted, ThreadGone, uninterrupted
+from attach.inject.ptrace import ThreadGone
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
-from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked
+from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked, take_back
 from attach.inject.threads import parked_threads
+from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
 
 METHODS = ("auto", "remote-exec", "ptrace")
@@ -39,39 +41,14 @@ _POLL = 0.0005
 _NUDGE_AFTER, _GIVE_UP_AFTER = 0.05, 0.2
 #: How long our thread may wait for the GIL before PEP 768 is tried as well: it gets into some C loops.
 _GIL_PATIENCE = 0.25
-_LOOK_AGAIN_MOST = 0.25
+#: A look costs the target little: so often at first, then ever more rarely.
+_EAGER_SECONDS, _LOOK_AGAIN_MOST = 0.3, 0.25
 #: How long after the end of the source its arrival may still be seen.
 _SILENCE = 2.0
 #: How long to wait for a borrowed thread to be back where it came from.
 _SETTLE_SECONDS = 0.05
 #: A thread between two waits is parked again within this time.
 _BETWEEN_WAITS = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The arguments of `inject`."""
-
-    source: str
-    arrived: Callable[[], bool]
-    method: str
-    timeout: float
-    log: Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Injection:
-    """How the source got in: the method, a word about it, and each step with its time in milliseconds."""
-
-    method: str
-    detail: str
-    steps: list[tuple[str, float]] = field(default_factory=list)
-    #: What could not be removed from the target, one sentence each; usually empty.
-    leftovers: list[str] = field(default_factory=list)
-
-    @property
-    def total_ms(self) -> float:
-        return sum(milliseconds for _, milliseconds in self.steps)
 
 
 def inject(
@@ -96,7 +73,8 @@ def inject(
     begin = time.perf_counter()
     target = open_target(process, force=force)
     try:
-        return _Ladder(target, _Request(source, arrived, method, timeout, log), begin).run()
+        ladder = _Ladder(target, Request(source, arrived, method, timeout, log), begin)
+        return in_tracer_thread(ladder.run, ladder.cancel)
     except MemoryFault:
         if not process.alive():
             raise TargetExited(process.pid) from None
@@ -108,7 +86,7 @@ def inject(
 class _Ladder:
     """The attempts of one injection. Several may be under way: the source runs once, whoever comes first."""
 
-    def __init__(self, target: Target, request: "_Request", begin: float) -> None:
+    def __init__(self, target: Target, request: Request, begin: float) -> None:
         self.target = target
         self.source = request.source
         self.arrived = request.arrived
@@ -131,6 +109,10 @@ class _Ladder:
         self.log(f"{(now - self._last) * 1e3:8.2f} ms  {what}")
         self._last = now
 
+    def cancel(self) -> None:
+        """Makes `run` end soon, as if the time were up. Called from another thread."""
+        self._deadline = 0.0
+
     def run(self) -> Injection:
         try:
             self._climb()
@@ -149,7 +131,7 @@ class _Ladder:
             now = time.perf_counter()
             if now >= look_at:
                 self._try_next(now - first)
-                pause = pause if now - first < _BETWEEN_WAITS else min(pause * 1.5, _LOOK_AGAIN_MOST)
+                pause = pause if now - first < _EAGER_SECONDS else min(pause * 1.5, _LOOK_AGAIN_MOST)
                 look_at = time.perf_counter() + pause
             if self._has_arrived():
                 return
@@ -271,7 +253,11 @@ class _Ladder:
                 self.method = "ptrace"
                 return False
             self.remote = remote
-            what = remote.start()
+            try:
+                what = remote.start()
+            except ThreadNotStopping as error:
+                self._not_stopping = error
+                return False
             self._requested_at = waited
             self._nudged = "woken" in what
             self.injection.method, self.injection.detail = "remote-exec", what
@@ -301,7 +287,10 @@ class _Ladder:
         if self.remote:
             self.remote.finish()
         for start in self.starts:
-            self._take_back(start)
+            try:
+                take_back(self.target, start)
+            except (CallFaulted, ThreadGone, ThreadNotStopping, NoSuchProcess, MemoryFault):
+                self.injection.leftovers.append("a request that does nothing any more")
 
     def _let_settle(self) -> None:
         """Waits until the borrowed threads are back in their waits.
@@ -313,21 +302,3 @@ class _Ladder:
         for tid, switches in self._borrowed.items():
             while not self.target.process.has_slept(tid, switches) and time.perf_counter() < end:
                 time.sleep(_POLL)
-
-    def _take_back(self, start: Start) -> None:
-        """Stops the thread that would run the block, and sets the abort word while it cannot."""
-        memory, process = self.target.memory, self.target.process
-        report = start.block.report(memory)
-        if report.progress not in (Progress.WAITING, Progress.ENTERED):
-            return
-        if start.pending and report.progress is Progress.WAITING:
-            tid: int | None = process.pid
-        else:
-            tid = process.tids_by_inner_id().get(report.inner_tid)
-        if tid is None:
-            return
-        try:
-            with uninterrupted(), self.target.stop(tid):
-                start.block.abort(memory)
-        except (ThreadGone, ThreadNotStopping, MemoryFault):
-            self.injection.leftovers.append("a request of ours, which does nothing after its deadline")

@@ -47,8 +47,9 @@ class Functions:
     mmap: int
     munmap: int
     pthread_create: int
-    pthread_self: int
-    pthread_detach: int
+    pthread_attr_init: int
+    pthread_attr_setstacksize: int
+    pthread_attr_setdetachstate: int
     python: dict[str, int]
 
 

@@ -1,8 +1,8 @@
 """ptrace(2): one stopped thread of the target, for a millisecond.
 
-The other threads run on. Whatever happens, also Ctrl-C, the thread leaves with the registers and the signal
-mask it came with; and if this program is killed while it holds the thread, the kernel lets the thread go
-and the thread finds its own way home (see `Tracee.call`).
+The other threads run on. Whatever happens, the thread leaves with the registers and the signal mask it came with; and
+if this program is killed while it holds the thread, the kernel lets the thread go and the thread finds its own way home
+(borrowing.py).
 """
 
 import contextlib
@@ -11,11 +11,10 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
-from attach.errors import AlreadyTraced, PermissionRefused, ThreadNotStopping
+from attach.errors import AlreadyTraced, NoSuchProcess, PermissionRefused, ThreadNotStopping
 from attach.inject.machine import Machine, Registers
 from attach.inject.memory import Memory
 from attach.process import Process
@@ -26,19 +25,14 @@ _SEIZE, _INTERRUPT = 0x4206, 0x4207
 _GETSIGMASK, _SETSIGMASK = 0x420A, 0x420B
 _O_TRACESYSGOOD = 1
 _EVENT_STOP = 128
-_SYSCALL_STOP = signal.SIGTRAP | 0x80
+#: What `Tracee.resume_to_system_call` gives at the beginning and the end of a system call.
+SYSCALL_STOP = signal.SIGTRAP | 0x80
 _WALL = 0x40000000
 _NT_PRSTATUS = 1
+_MOST_VECTORS = 16384
 
-#: Raised by the processor; blocking one of these makes the kernel reset its handler.
-FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP, signal.SIGSYS})
-#: glibc's own signals for setuid(2) in all threads and for thread cancellation.
-_LIBC_SIGNALS = frozenset({32, 33})
-#: What a thread of ours must not take from the program: every signal but those above.
-BLOCKED_MASK = sum(1 << (number - 1) for number in range(1, 65) if number not in FAULTS | _LIBC_SIGNALS)
-
+_DISK_SECONDS = 0.05
 _STOP_SECONDS = 1.0
-_CALL_SECONDS = 2.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -47,10 +41,6 @@ _libc.ptrace.restype = ctypes.c_long
 
 class ThreadGone(Exception):
     """The thread ended; its process may live on."""
-
-
-class CallFaulted(Exception):
-    """A function called in the target raised a fault there, or did not return. It has been undone."""
 
 
 class _Vector(ctypes.Structure):
@@ -63,34 +53,6 @@ def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
         if number == errno.ESRCH:
             raise ThreadGone(tid)
         raise OSError(number, f"ptrace({request:#x}): {os.strerror(number)}")
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Puts off Python's signal handlers of this program, as that of Ctrl-C, until the block is left.
-
-    They would raise at any line, also between stopping a thread and remembering that. Handlers run in the
-    main thread only, so elsewhere there is nothing to do.
-    """
-    waiting: list[int] = []
-
-    def remember(number: int, _frame: FrameType | None) -> None:
-        waiting.append(number)
-
-    handlers = {}
-    try:
-        for number in signal.valid_signals():
-            if callable(signal.getsignal(number)):
-                handlers[number] = signal.signal(number, remember)
-    except ValueError:  # not the main thread
-        pass
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for late in waiting:
-            signal.raise_signal(late)
 
 
 class Tracee:
@@ -110,7 +72,10 @@ class Tracee:
         self._event_stop = False
         if not process.has_thread(tid):
             raise ThreadGone(tid)
-        self._seize()
+        try:
+            self._seize()
+        except NoSuchProcess:
+            raise ThreadGone(tid) from None
         try:
             self._interrupt()
             self.registers = self.get_registers()
@@ -119,15 +84,26 @@ class Tracee:
             raise
 
     def _seize(self) -> None:
+        self._wait_for_disks()
         try:
             _request(_SEIZE, self.tid, 0, _O_TRACESYSGOOD)
         except OSError as error:
             if error.errno == errno.EPERM:
+                if self.process.status_field("State", self.tid)[:1] in "ZX":
+                    raise ThreadGone(self.tid) from None
                 tracer = int(self.process.status_field("TracerPid", self.tid) or 0)
                 if tracer:
                     raise AlreadyTraced(self.process.pid, tracer, Process(tracer).name) from None
                 raise PermissionRefused(f"the kernel refuses to trace thread {self.tid}") from None
             raise
+
+    def _wait_for_disks(self) -> None:
+        """Gives a thread in state D a moment: it would stop only when it leaves that."""
+        end = time.monotonic() + _DISK_SECONDS
+        while self.process.status_field("State", self.tid)[:1] == "D":
+            if time.monotonic() > end:
+                raise ThreadNotStopping(self.process.pid, self.tid)
+            time.sleep(0.001)
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +118,8 @@ class Tracee:
     def _interrupt(self) -> None:
         """Brings the running thread to a stop from which the kernel would restart its system call."""
         _request(_INTERRUPT, self.tid)
+        if self._stopped:
+            self._resume(_CONT)
         end = time.monotonic() + _STOP_SECONDS
         while not self._event_stop:
             number = self._wait(end)
@@ -149,6 +127,16 @@ class Tracee:
                 raise ThreadNotStopping(self.process.pid, self.tid)
             if not self._event_stop:
                 self._resume(_CONT, self.pass_on(number))
+
+    def rest(self, registers: Registers) -> None:
+        """From wherever it is to a stop from which the kernel restarts system calls.
+
+        A thread that is stopped elsewhere goes there with `registers`.
+        """
+        if not self._event_stop:
+            if self._stopped:
+                self.put_registers(registers)
+            self._interrupt()
 
     def run_for(self, seconds: float) -> None:
         """Lets the thread go on for that long, and stops it anew."""
@@ -165,7 +153,10 @@ class Tracee:
         """Waits for the next stop and gives its signal; None when the time is up."""
         turn = 0
         while True:
-            pid, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
+            try:
+                pid, status = os.waitpid(self.tid, os.WNOHANG | _WALL)
+            except ChildProcessError:
+                raise ThreadGone(self.tid) from None
             if pid:
                 break
             if time.monotonic() > end:
@@ -184,19 +175,20 @@ class Tracee:
     def resume_to_system_call(self, number: int, end: float) -> int:
         """Lets the thread run, delivering signal `number`, to its next stop, and gives that stop's signal.
 
-        0 for a stop that is no signal's: a group stop, which is left for later.
+        `SYSCALL_STOP` at the beginning and the end of a system call; 0 for a stop that is no signal's: a group stop,
+        which is left for later. Raises TimeoutError at the time `end`.
         """
         self._resume(_SYSCALL, number)
         stop = self._wait(end)
         if stop is None:
-            raise CallFaulted("a function called in the target did not return")
+            raise TimeoutError
         return 0 if self._event_stop else stop
 
     def pass_on(self, number: int) -> int:
         """What to do with a signal that is about to be delivered: let it be, but put off a stop of the
         process.
         """
-        if number == _SYSCALL_STOP:
+        if number == SYSCALL_STOP:
             return 0
         if number == signal.SIGSTOP:
             self._held_signals.append(number)
@@ -206,12 +198,13 @@ class Tracee:
     def _let_go(self) -> None:
         try:
             if not self._stopped:
-                # it was never stopped, or a wait was given up: a running thread cannot be detached
+                # It was never stopped, or a wait was given up: a running thread cannot be detached. If it does not
+                # stop now either, it is let go when our own thread ends (tracer.py).
                 _request(_INTERRUPT, self.tid)
                 if self._wait(time.monotonic() + _STOP_SECONDS) is None:
                     return
             _request(_DETACH, self.tid)
-        except (ThreadGone, ChildProcessError):
+        except ThreadGone:
             return
         for number in self._held_signals:
             with contextlib.suppress(ProcessLookupError):
@@ -243,7 +236,8 @@ class Tracee:
         """Sets the registers for a call."""
         self._put_set(_NT_PRSTATUS, self.machine.encode(registers))
 
-    def _get_mask(self) -> int:
+    def get_mask(self) -> int:
+        """The thread's signal mask."""
         value = ctypes.c_uint64()
         _request(_GETSIGMASK, self.tid, 8, ctypes.addressof(value))
         return value.value
@@ -253,85 +247,10 @@ class Tracee:
         value = ctypes.c_uint64(mask)
         _request(_SETSIGMASK, self.tid, 8, ctypes.addressof(value))
 
-    # ---- calling ----
+    def get_vectors(self) -> bytes:
+        """The floating point and vector registers, in the kernel's layout."""
+        return self._get_set(self.machine.vector_set, _MOST_VECTORS)
 
-    @contextlib.contextmanager
-    def borrowed(self, way_home: int) -> Iterator["Borrowed"]:
-        """Lends the thread for calls; afterwards it has its registers, vector state and signal mask again.
-
-        `way_home` is the address of the C library's return from signal handlers. Below the thread's stack a
-        signal frame is laid that holds all it came with, and every call returns into it. While we live, we
-        put the registers back ourselves, which also lets the kernel restart an interrupted system call
-        exactly; should we die in the middle, the thread returns from a "signal" and goes on.
-        """
-        vectors = self._get_set(self.machine.vector_set, 16384)
-        mask = self._get_mask()
-        frame, content = self.machine.home_frame(self.registers, vectors, mask, way_home)
-        self.memory.write(frame, content)
-        try:
-            yield Borrowed(self, frame, way_home)
-        finally:
-            if not self._event_stop:
-                self._come_home(frame, way_home)
-            self._put_set(self.machine.vector_set, vectors)
-            # in this order: until the last request the thread is still on its way home by itself
-            self.set_mask(mask)
-            self.put_registers(self.registers)
-
-    def _come_home(self, frame: int, way_home: int) -> None:
-        """From a stop in a system call of ours to one from which the kernel restarts the thread's own."""
-        if self._stopped:
-            self.put_registers(self.machine.at_home(self.registers, frame, way_home))
-            _request(_INTERRUPT, self.tid)
-            self._resume(_CONT)
-            end = time.monotonic() + _STOP_SECONDS
-            while not self._event_stop:
-                number = self._wait(end)
-                if number is None:
-                    raise ThreadNotStopping(self.process.pid, self.tid)
-                if not self._event_stop:
-                    self._resume(_CONT, self.pass_on(number))
-        else:
-            self._interrupt()
-
-
-class Borrowed:
-    """A stopped thread that may be made to call functions."""
-
-    def __init__(self, tracee: Tracee, frame: int, way_home: int) -> None:
-        self.tracee = tracee
-        self._frame = frame
-        self._way_home = way_home
-        self._signals_blocked = False
-        self._in_system_call = False
-
-    def call(self, function: int, arguments: tuple[int, ...], until: Callable[[Registers], bool]) -> Registers:
-        """Calls `function` in the thread, until the end of a system call for which `until` holds.
-
-        Gives the registers at that point. A function that returns without such a system call is stopped
-        before it comes home. Raises `CallFaulted` if the function faults or takes longer than 2 s.
-        """
-        tracee, machine = self.tracee, self.tracee.machine
-        start = machine.calling(tracee.registers, function, arguments, self._frame, self._way_home)
-        tracee.put_registers(start)
-        if not self._signals_blocked:
-            # only now: should we die before this, the thread would never get its signals back
-            tracee.set_mask(BLOCKED_MASK)
-            self._signals_blocked = True
-        end = time.monotonic() + _CALL_SECONDS
-        number = 0
-        while True:
-            stop = tracee.resume_to_system_call(number, end)
-            if stop == _SYSCALL_STOP:
-                self._in_system_call = not self._in_system_call
-                now = tracee.get_registers()
-                if self._in_system_call:
-                    if machine.system_call(now) == machine.RETURN_FROM_SIGNAL:
-                        return now
-                elif until(now):
-                    return now
-                number = 0
-            elif stop in FAULTS:
-                raise CallFaulted(f"a function called in the target raised {signal.Signals(stop).name}")
-            else:
-                number = tracee.pass_on(stop)
+    def put_vectors(self, vectors: bytes) -> None:
+        """The inverse of `get_vectors`."""
+        self._put_set(self.machine.vector_set, vectors)

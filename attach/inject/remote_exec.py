@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from attach.errors import MethodUnavailable, ThreadNotStopping
 from attach.inject.memory import MemoryFault
-from attach.inject.ptrace import ThreadGone, uninterrupted
+from attach.inject.ptrace import ThreadGone
 from attach.inject.runtime import Runtime
 from attach.inject.staging import NoPlace, StagedScript
 from attach.inject.target import StoppedThread, Target
@@ -23,6 +23,8 @@ _PLEASE_STOP = 0x20  # _PY_EVAL_PLEASE_STOP_BIT
 _MAX_THREADS = 20_000
 _MAX_INTERPRETERS = 1_000
 _PATH_SIZE = 512
+#: How long a run of the script that has begun is waited for.
+_RUN_SECONDS = 1.0
 
 #: Positions in `_Py_DebugOffsets`, in words of 8 bytes.
 _VERSION, _RUNTIME_INTERPRETERS, _INTERPRETER_NEXT, _INTERPRETER_THREADS, _INTERPRETER_MAIN = 1, 5, 8, 9, 10
@@ -34,15 +36,22 @@ _LAYOUTS = {
 }
 
 _SCRIPT = """\
-import time
-if time.time() < {deadline!r}:
-    try:
+import posix, time
+def _leave(path, flags, text):
+    fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | flags, 0o600)
+    posix.write(fd, text)
+    posix.close(fd)
+try:
+    if time.time() < {deadline!r}:
         exec(compile({source!r}, "<live-attach>", "exec"), {{"__builtins__": __builtins__}})
-    except BaseException as error:
-        import posix
-        fd = posix.open({error_path!r}, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL, 0o600)
-        posix.write(fd, repr(error).encode("utf-8", "backslashreplace")[:4096])
-        posix.close(fd)
+except BaseException as error:
+    try:
+        text = repr(error)
+    except BaseException:
+        text = type(error).__name__
+    _leave({error_path!r}, posix.O_EXCL, text.encode("utf-8", "backslashreplace")[:4096])
+finally:
+    _leave({runs_path!r}, posix.O_APPEND, b".")
 """
 
 
@@ -84,14 +93,23 @@ class RemoteExec:
         self._interpreter = self._main_interpreter()
         if target.memory.u32(self._interpreter + self.offsets.enabled) != 1:
             raise MethodUnavailable(_METHOD, "the program runs with remote debugging disabled")
+        self._requested: set[int] = set()
         try:
             self._script = StagedScript(target.process)
-            self._script.write(
-                _SCRIPT.format(deadline=time.time() + seconds, source=source, error_path=self._script.error_path)
-            )
         except NoPlace as place:
             raise MethodUnavailable(_METHOD, str(place)) from None
-        self._requested = False
+        try:
+            self._script.write(
+                _SCRIPT.format(
+                    deadline=time.time() + seconds,
+                    source=source,
+                    error_path=self._script.error_path,
+                    runs_path=self._script.runs_path,
+                )
+            )
+        except NoPlace as place:
+            self._script.remove()
+            raise MethodUnavailable(_METHOD, str(place)) from None
 
     def _main_interpreter(self) -> int:
         """The main interpreter: the last in the list, since each new one is put in front."""
@@ -120,7 +138,7 @@ class RemoteExec:
     def _frozen(self) -> Iterator[dict[int, StoppedThread]]:
         """All threads stopped, by their id here: only then no thread state can vanish under our writes."""
         process = self.target.process
-        with uninterrupted(), contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             held: dict[int, StoppedThread] = {}
             for _ in range(10):
                 new = [tid for tid in process.tids() if tid not in held]
@@ -129,6 +147,8 @@ class RemoteExec:
                 for tid in new:
                     with contextlib.suppress(ThreadGone):
                         held[tid] = stack.enter_context(self.target.stop(tid))
+            else:
+                raise ThreadNotStopping(process.pid, new[-1])
             yield held
 
     def start(self) -> str:
@@ -140,7 +160,6 @@ class RemoteExec:
         memory, offsets = self.target.memory, self.offsets
         path = os.fsencode(self._script.path) + b"\0"
         with self._frozen() as held:
-            count = 0
             for state, native_id in self._thread_states():
                 if ours.get(native_id) not in held:
                     continue  # a state without a thread: being born or dying
@@ -149,50 +168,56 @@ class RemoteExec:
                 memory.write(support + offsets.pending, struct.pack("<i", 1))
                 flags = memory.read(state + offsets.eval_breaker, 1)[0]
                 memory.write(state + offsets.eval_breaker, bytes([flags | _PLEASE_STOP]))
-                self._requested = True
-                count += 1
+                self._requested.add(state)
             asleep = all(thread.wait for thread in held.values())
             main = held.get(self.target.process.pid)
             if asleep and main and main.fail_with_eintr():
-                return f"{count} thread(s), main thread woken"
-        return f"{count} thread(s)"
+                return f"{len(self._requested)} thread(s), main thread woken"
+        return f"{len(self._requested)} thread(s)"
 
     def nudge(self) -> bool:
         """Has the main thread's wait fail with EINTR: Python then looks for requests, and waits on (PEP
         475).
         """
-        with uninterrupted():
-            try:
-                with self.target.stop(self.target.process.pid) as main:
-                    return main.fail_with_eintr()
-            except (ThreadGone, ThreadNotStopping):
-                return False
+        try:
+            with self.target.stop(self.target.process.pid) as main:
+                return main.fail_with_eintr()
+        except (ThreadGone, ThreadNotStopping):
+            return False
 
     def error(self) -> str:
         """The exception that our source raised, if one did."""
         return self._script.error()
 
-    def pending(self) -> int:
-        """How many thread states still carry the request."""
-        try:
-            return sum(1 for state, _ in self._thread_states() if self._is_pending(state))
-        except MemoryFault:
-            return 0
-
-    def _is_pending(self, state: int) -> bool:
-        offsets = self.offsets
-        return self.target.memory.u32(state + offsets.support + offsets.pending) != 0
-
     def finish(self) -> None:
-        """Takes back the requests that nobody took, and removes the script. Never leaves one behind
-        silently.
+        """Takes back the requests that nobody took, waits for those that somebody took, and removes the script.
+
+        A thread that took its request a moment ago has still to read the script.
         """
         try:
-            if self._requested and self.pending():
-                with self._frozen():
-                    for state, _ in self._thread_states():
-                        where = state + self.offsets.support
-                        if self._is_pending(state):
-                            self.target.memory.write(where + self.offsets.pending, bytes(4))
+            if self._requested:
+                taken = self._taken()
+                if taken != self._requested:
+                    with self._frozen():
+                        taken = self._taken(cancel=True)
+                end = time.perf_counter() + _RUN_SECONDS
+                while self._script.runs() < len(taken) and time.perf_counter() < end:
+                    time.sleep(0.0005)
         finally:
             self._script.remove()
+
+    def _taken(self, *, cancel: bool = False) -> set[int]:
+        """The thread states whose request was taken; `cancel`, for frozen threads, clears the others."""
+        taken = set()
+        try:
+            for state, _ in self._thread_states():
+                where = state + self.offsets.support + self.offsets.pending
+                if state not in self._requested:
+                    continue
+                if self.target.memory.u32(where) == 0:
+                    taken.add(state)
+                elif cancel:
+                    self.target.memory.write(where, bytes(4))
+        except MemoryFault:
+            pass  # a thread state vanished while we read; when all are frozen none does
+        return taken

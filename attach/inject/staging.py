@@ -15,7 +15,7 @@ from attach.process import Process
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 _DIRECTORIES = ("tmp", "var/tmp", "dev/shm")
-_SCRIPT, _ERROR = "run.py", "error"
+_SCRIPT, _ERROR, _RUNS = "run.py", "error", "runs"
 _MAX_ERROR = 4096
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -78,6 +78,18 @@ class StagedScript:
         """Where the script may leave the text of an exception."""
         return f"/{self._parent_name}/{self._name}/{_ERROR}"
 
+    @property
+    def runs_path(self) -> str:
+        """Where the script adds one byte when a run of it has ended."""
+        return f"/{self._parent_name}/{self._name}/{_RUNS}"
+
+    def runs(self) -> int:
+        """How many runs have ended."""
+        try:
+            return os.stat(_RUNS, dir_fd=self._directory, follow_symlinks=False).st_size
+        except OSError:
+            return 0
+
     def write(self, source: str) -> None:
         """Writes the script and hands everything over to the target's user. Raises `NoPlace`."""
         try:
@@ -108,7 +120,7 @@ class StagedScript:
 
     def remove(self) -> None:
         """Removes the script and its directory. Never raises: what the target put there stays."""
-        for name in (_SCRIPT, _ERROR):
+        for name in (_SCRIPT, _ERROR, _RUNS):
             if self._directory >= 0:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=self._directory)

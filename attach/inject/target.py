@@ -4,8 +4,8 @@ import struct
 from functools import cached_property
 
 from attach.errors import UnsupportedTarget
-from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Registers, Wait
-from attach.inject.memory import Mapping, Memory, MemoryFault
+from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Wait
+from attach.inject.memory import Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
 from attach.process import Process
@@ -14,6 +14,9 @@ from attach.process import Process
 _NEAR = 1 << 16
 _FAR = 1 << 24
 _STACK_WORDS = 64
+_C_LIBRARIES = ("ld-", "libpthread")
+#: Extension modules of the standard library that wait.
+_KNOW_PEP_475 = ("select.", "time.", "_socket.", "_ssl.", "_signal.", "_multiprocessing.", "fcntl.")
 
 
 class Target:
@@ -32,8 +35,9 @@ class Target:
             mmap=find("mmap"),
             munmap=find("munmap"),
             pthread_create=find("pthread_create"),
-            pthread_self=find("pthread_self"),
-            pthread_detach=find("pthread_detach"),
+            pthread_attr_init=find("pthread_attr_init"),
+            pthread_attr_setstacksize=find("pthread_attr_setstacksize"),
+            pthread_attr_setdetachstate=find("pthread_attr_setdetachstate"),
             python={name: find(name) for name in PYTHON_FUNCTIONS},
         )
 
@@ -68,32 +72,29 @@ class Target:
         """Stops one thread; see `StoppedThread`."""
         return StoppedThread(self, tid)
 
-    def mapping_of_caller(self, stack: int) -> Mapping | None:
-        """The image from which the C library was called, by the return addresses on a stopped thread's
-        stack.
-        """
-        library = self.runtime.mapping_at(self.functions.mmap)
+    def caller(self, stack: int) -> str:
+        """The path of the image that called the C library, by the return addresses on a stopped thread's stack."""
+        found = self.runtime.mapping_at(self.functions.mmap)
+        library = (found.path,) if found else ()
         try:
             words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
         except MemoryFault:
-            return None
+            return ""
         for word in words:
             mapping = self.runtime.mapping_at(word)
-            if mapping and mapping.executable and mapping.inode and library and mapping.path != library.path:
-                return mapping
-        return None
+            if not mapping or not mapping.executable or not mapping.inode or mapping.path in library:
+                continue
+            if not mapping.path.rpartition("/")[2].startswith(_C_LIBRARIES):
+                return mapping.path
+        return ""
 
     def python_retries(self, stack: int) -> bool:
-        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time
-        (PEP 475).
+        """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
 
         Extension modules and event loops of other languages are not trusted to.
         """
-        caller = self.mapping_of_caller(stack)
-        if caller is None:
-            return False
-        name = caller.path.rpartition("/")[2]
-        return caller.path == self.runtime.python.path or name.startswith(("select.", "_socket.", "_signal."))
+        caller = self.caller(stack)
+        return caller == self.runtime.python.path or caller.rpartition("/")[2].startswith(_KNOW_PEP_475)
 
 
 class StoppedThread(Tracee):
@@ -134,14 +135,13 @@ class StoppedThread(Tracee):
         self._keep_the_call(self._target)
 
     def fail_with_eintr(self) -> bool:
-        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before
-        it goes on.
+        """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.
 
-        False if the thread is in no wait."""
-        if self.wait is None:
+        False if the thread is in no wait, or in one that is not Python's own: then EINTR might be taken for an error.
+        """
+        if self.wait is None or self.machine.system_call(self.registers) < 0:
             return False
-        registers: Registers = self.registers
-        if self.machine.system_call(registers) < 0:  # it was begun anew
+        if not self._target.python_retries(self.machine.stack(self.registers)):
             return False
-        self.set_registers(self.machine.failing_with_eintr(registers))
+        self.set_registers(self.machine.failing_with_eintr(self.registers))
         return True

@@ -5,15 +5,15 @@ import time
 from dataclasses import dataclass
 
 from attach.errors import ResourceLimit
-from attach.inject.block import Block
+from attach.inject.block import Block, Progress
+from attach.inject.borrowing import Borrowed, borrowed
 from attach.inject.machine import Registers
-from attach.inject.ptrace import Borrowed, uninterrupted
 from attach.inject.target import StoppedThread, Target
 
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
 _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS = 2, 0x10, 0x20
 _MAX_ERRNO = 4095
-_SAMPLES, _SAMPLE_SECONDS = 12, 0.00003
+_SAMPLES, _SAMPLE_SECONDS = 24, 0.00003
 
 #: Images in which a thread may be inside a lock, or a restartable sequence, when it is stopped at any instruction.
 _DELICATE = ("libc.", "libc-", "libpthread", "ld-", "ld.", "tcmalloc", "jemalloc", "mimalloc", "asan", "tsan")
@@ -52,19 +52,18 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
             machine.system_call(registers) == machine.MUNMAP and machine.first_argument(registers) == block.entry_page
         )
 
-    with uninterrupted():
-        since = time.perf_counter()
-        with target.stop(tid) as stopped:
-            if stopped.wait is None:
-                raise NotNow
-            with stopped.borrowed(way_home) as borrowed:
-                _map(target, borrowed, block, code)
-                end = borrowed.call(block.entry_page, (block.address,), unmapped_itself)
-                error = machine.created(end)
-                if error:
-                    _unmap(target, borrowed, block.thread_page, block.unmapped_by_thread)
-                    raise no_thread(target, error)
-            where = stopped.wait.name
+    since = time.perf_counter()
+    with target.stop(tid) as stopped:
+        if stopped.wait is None:
+            raise NotNow
+        with borrowed(stopped, way_home) as thread:
+            _map(target, thread, block, code)
+            end = thread.call(block.entry_page, (block.address,), unmapped_itself)
+            error = machine.created(end)
+            if error:
+                _unmap(target, thread, block.thread_page, block.unmapped_by_thread)
+                raise no_thread(target, error)
+        where = stopped.wait.name
     return Start(block, tid, where, (time.perf_counter() - since) * 1e3, pending=False)
 
 
@@ -78,22 +77,22 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     machine = target.machine
     code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
     way_home = target.way_home
-    with uninterrupted():
+    with target.stop(target.process.pid) as stopped:
         since = time.perf_counter()
-        with target.stop(target.process.pid) as stopped:
-            for _ in range(_SAMPLES):
-                where = _place_for_pending_call(target, stopped)
-                if where:
-                    break
-                stopped.run_for(_SAMPLE_SECONDS)
-            else:
-                raise NotNow
-            with stopped.borrowed(way_home) as borrowed:
-                _map(target, borrowed, block, code)
-                end = borrowed.call(block.entry_page, (block.address,), lambda _: False)
-                if machine.created(end):
-                    _unmap(target, borrowed, block.entry_page, block.total)
-                    raise NotNow  # the queue of pending calls is full
+        for _ in range(_SAMPLES):
+            where = _place_for_pending_call(target, stopped)
+            if where:
+                break
+            stopped.run_for(_SAMPLE_SECONDS)
+            since = time.perf_counter()
+        else:
+            raise NotNow
+        with borrowed(stopped, way_home) as thread:
+            _map(target, thread, block, code)
+            end = thread.call(block.entry_page, (block.address,), lambda _: False)
+            if machine.created(end):
+                _unmap(target, thread, block.entry_page, block.total)
+                raise NotNow  # the queue of pending calls is full
     return Start(block, stopped.tid, where, (time.perf_counter() - since) * 1e3, pending=True)
 
 
@@ -115,7 +114,7 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | Non
     return None
 
 
-def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
+def _map(target: Target, thread: Borrowed, block: Block, code: bytes) -> None:
     """Maps and fills entry page, thread page and block. Nothing is ever writable and executable at once."""
     machine, functions = target.machine, target.functions
 
@@ -124,7 +123,7 @@ def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
 
     def call(address: int, size: int, protection: int, flags: int) -> int:
         arguments = (address, size, protection, flags | _MAP_PRIVATE | _MAP_ANONYMOUS, -1, 0)
-        result = machine.result(borrowed.call(functions.mmap, arguments, mapped))
+        result = machine.result(thread.call(functions.mmap, arguments, mapped))
         if -_MAX_ERRNO <= result < 0:
             what = "executable memory" if protection & _PROT_EXEC else "memory"
             raise ResourceLimit(target.process.pid, f"{what}: {os.strerror(-result)}", "Max address space")
@@ -136,13 +135,41 @@ def _map(target: Target, borrowed: Borrowed, block: Block, code: bytes) -> None:
         target.memory.write(block.address, block.content)
         target.memory.write(block.entry_page, code)
     except BaseException:
-        _unmap(target, borrowed, block.entry_page, block.total)
+        _unmap(target, thread, block.entry_page, block.total)
         raise
 
 
-def _unmap(target: Target, borrowed: Borrowed, address: int, size: int) -> None:
+def _unmap(target: Target, thread: Borrowed, address: int, size: int) -> None:
     machine = target.machine
-    borrowed.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
+    thread.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
+
+
+def take_back(target: Target, start: Start) -> None:
+    """Sees to it that a source that has not been run is never run, and that its block is unmapped."""
+    report = start.block.report(target.memory)
+    if report.progress is Progress.NO_THREAD:
+        _remove(target, start.block)
+    elif report.progress is Progress.WAITING:
+        _abort(target, start.block, target.process.pid)
+    elif report.progress is Progress.ENTERED:
+        _abort(target, start.block, target.process.tids_by_inner_id().get(report.inner_tid, 0))
+
+
+def _abort(target: Target, block: Block, tid: int) -> None:
+    """Sets the abort word while thread `tid`, which would go on to run or unmap the block, is stopped."""
+    with target.stop(tid):
+        block.abort(target.memory)
+
+
+def _remove(target: Target, block: Block) -> None:
+    """Unmaps thread page and block from a stopped main thread: where no thread of ours came to do it itself.
+
+    munmap(2) takes no lock of the C library, so the thread may be anywhere.
+    """
+    with target.stop(target.process.pid) as stopped:
+        if block.ours(target.memory):
+            with borrowed(stopped, target.way_home) as thread:
+                _unmap(target, thread, block.thread_page, block.unmapped_by_thread)
 
 
 def no_thread(target: Target, error: int) -> ResourceLimit:

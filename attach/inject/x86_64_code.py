@@ -22,6 +22,7 @@ _MADV_DONTFORK = 10
 _SIG_SETMASK = 2
 _PY_FILE_INPUT = 257
 _NANOSECONDS = 1_000_000_000
+_STACK_SIZE = 2 << 20
 
 
 class _Assembler:
@@ -99,8 +100,17 @@ class _Assembler:
         self.raw("b801000000 4883c418 c3")  # mov eax, 1; add rsp, 24; ret
 
     def create_thread(self, functions: Functions) -> None:
-        """eax = pthread_create([rsp], NULL, thread page, block)."""
-        self.raw("488d3c24 31f6")  # lea rdi, [rsp]; xor esi, esi
+        """eax = pthread_create([rsp], [rsp+16], thread page, block): a detached thread with a stack of its own size.
+
+        With musl the usual stack, of 128 KB, is too small for CPython's compiler.
+        """
+        self.raw("488d7c2410")  # lea rdi, [rsp+16]
+        self.call(functions.pthread_attr_init)
+        self.raw("488d7c2410 be" + struct.pack("<I", _STACK_SIZE).hex())  # lea rdi, [rsp+16]; mov esi, size
+        self.call(functions.pthread_attr_setstacksize)
+        self.raw("488d7c2410 be01000000")  # lea rdi, [rsp+16]; mov esi, PTHREAD_CREATE_DETACHED
+        self.call(functions.pthread_attr_setdetachstate)
+        self.raw("488d3c24 488d742410")  # lea rdi, [rsp]; lea rsi, [rsp+16]
         self.at_block("488d93", -block.PAGE)  # lea rdx, [thread page]
         self.raw("4889d9")  # mov rcx, rbx
         self.call(functions.pthread_create)
@@ -128,9 +138,9 @@ def parked_entry_page(functions: Functions) -> bytes:
     """Called in a borrowed thread: starts our thread; r12d tells what pthread_create returned."""
     code = _Assembler()
     code.label("start")
-    code.raw("4883ec18")  # sub rsp, 24
+    code.raw("4883ec58")  # sub rsp, 88: a pthread_t and a pthread_attr_t
     code.create_thread(functions)
-    code.raw("4189c4 4883c418")  # mov r12d, eax; add rsp, 24
+    code.raw("4189c4 4883c458")  # mov r12d, eax; add rsp, 88
     code.leave_entry_page(functions)
     return code.page()
 
@@ -157,16 +167,16 @@ def _pending_call(code: _Assembler, functions: Functions) -> None:
     exception.
     """
     code.label("pending")
-    code.raw("53 4883ec20 4889fb")  # push rbx; sub rsp, 32; mov rbx, rdi
+    code.raw("53 4883ec60 4889fb")  # push rbx; sub rsp, 96; mov rbx, rdi
     code.to_label("e8", "gate")  # call gate
     code.raw("85c0")  # test eax, eax
     code.jump_if_not_zero("refuse")
     code.at_block("488db3", block.MASK)  # lea rsi, [mask]
-    code.set_mask("", "488d542408")  # lea rdx, [rsp+8]
+    code.set_mask("", "488d542450")  # lea rdx, [rsp+80]
     code.create_thread(functions)
-    code.raw("89442410")  # mov [rsp+16], eax
-    code.set_mask("488d742408", "31d2")  # lea rsi, [rsp+8]; xor edx, edx
-    code.raw("8b442410 85c0")  # mov eax, [rsp+16]; test eax, eax
+    code.raw("89442458")  # mov [rsp+88], eax
+    code.set_mask("488d742450", "31d2")  # lea rsi, [rsp+80]; xor edx, edx
+    code.raw("8b442458 85c0")  # mov eax, [rsp+88]; test eax, eax
     code.jump_if_zero("leave")  # from here on the block may be gone
     code.at_block("8983", block.CREATE_ERROR)  # mov [create_error], eax
     code.set_progress(block.Progress.NO_THREAD)
@@ -175,7 +185,7 @@ def _pending_call(code: _Assembler, functions: Functions) -> None:
     code.whole_mapping()
     code.call(functions.munmap)
     code.label("leave")
-    code.raw("4883c420 5b")  # add rsp, 32; pop rbx
+    code.raw("4883c460 5b")  # add rsp, 96; pop rbx
     code.leave_entry_page(functions)
 
 
@@ -184,9 +194,6 @@ def thread_page(functions: Functions) -> bytes:
     python = functions.python
     code = _Assembler()
     code.raw("53 55 4154 4155 4156 4889fb")  # push rbx, rbp, r12, r13, r14; mov rbx, rdi
-    code.call(functions.pthread_self)
-    code.raw("4889c7")  # mov rdi, rax
-    code.call(functions.pthread_detach)
     code.system_call(_GETTID)
     code.at_block("8983", block.TID)  # mov [tid], eax
     code.whole_mapping()

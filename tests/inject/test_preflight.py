@@ -194,7 +194,7 @@ def test_the_process_of_another_user(interpreter: Interpreter) -> None:
         assert_refused(target, OtherUser, become_nobody)
     hint = OtherUser(4711, "www-data").hint
     assert OtherUser.exit_code == EXIT_PERMISSION
-    assert "sudo -u www-data attach 4711" in hint
+    assert "sudo" in hint
 
 
 @needs_root

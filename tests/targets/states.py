@@ -247,25 +247,26 @@ def hashing():
         hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 20000)
 
 
+@announces_itself
 def gil_held():
     """A C call that keeps the GIL for as many seconds as the second argument says; then idle."""
-    ctypes.PyDLL(None).usleep(int(float(sys.argv[2]) * 1e6))
+    usleep = ctypes.PyDLL(None).usleep
+    microseconds = int(float(sys.argv[2]) * 1e6)
+    ready()
+    usleep(microseconds)
     time.sleep(1000)
 
 
+@announces_itself
 def gil_free_in_c():
     """Nobody is parked and no Python runs for about as many seconds as the second argument says; then idle."""
-    end = time.monotonic() + float(sys.argv[2])
-    rounds = 1 << 16
-    while True:
-        left = end - time.monotonic()
-        begin = time.monotonic()
-        hashlib.pbkdf2_hmac("sha256", b"password", b"salt", rounds)
-        rounds = int(rounds * left / (time.monotonic() - begin))
-        if rounds <= 0:
-            break
-    while True:
-        time.sleep(0.01)
+    rounds = 50000
+    begin = time.monotonic()
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", rounds)
+    rounds = int(rounds * float(sys.argv[2]) / (time.monotonic() - begin))
+    ready()
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", rounds)
+    time.sleep(1000)
 
 
 # ---- deadlines ----
@@ -304,8 +305,6 @@ def uninterruptible():
     """The main thread waits for a child that has not yet come to exec (vfork(2)): state D."""
     fifo = os.path.join(os.environ["TMPDIR"], "fifo")
     os.mkfifo(fifo)
-    libc.prctl(1, signal.SIGKILL)
-    in_thread(tick)
     ready()
     os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, fifo, os.O_RDONLY, 0)])
 

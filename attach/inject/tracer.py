@@ -1,0 +1,66 @@
+"""The thread of this program that traces.
+
+The kernel binds a tracee to the thread that seized it, and lets the tracee go when that thread ends: whether it is
+stopped or running, which nothing else can do for a running one. So all of an injection happens in a thread of its own.
+Whatever fails there, when it has ended nothing is traced any more. And Ctrl-C, which Python delivers to the main thread
+at any line, cannot come between two steps.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Outcome(Generic[T]):
+    """What the work gave or raised. `run` does the work once, however often it is called."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+        self._claim = threading.Lock()
+        self.ended = threading.Event()
+
+    @property
+    def begun(self) -> bool:
+        return self._claim.locked()
+
+    def run(self) -> None:
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._value.append(self._work())
+        except BaseException as error:  # raised again in the thread that waits
+            self._error = error
+        finally:
+            self.ended.set()
+
+    def get(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._value[0]
+
+
+def in_tracer_thread(work: Callable[[], T], cancel: Callable[[], None]) -> T:
+    """Gives what `work` returns, or raises what it raises, from a thread of its own.
+
+    An exception that comes while we wait, as KeyboardInterrupt, calls `cancel`, which should make `work` end soon; it
+    is raised when the work has ended.
+    """
+    outcome = _Outcome(work)
+    interruption: BaseException | None = None
+    while True:
+        try:
+            if not outcome.begun:  # else we were interrupted while we started it
+                threading.Thread(target=outcome.run, name="live-attach tracer").start()
+            # not Thread.join: interrupted by Ctrl-C, in 3.11 and 3.12, it takes the thread for ended
+            outcome.ended.wait()
+            break
+        except BaseException as error:
+            interruption = error
+            cancel()
+    if interruption is not None:
+        raise interruption
+    return outcome.get()
