@@ -161,7 +161,7 @@ class Session:
         self._leave("detach")
 
     def abandon(self) -> None:
-        """Leave after an error or an interruption; the agent goes too if this session brought it and nobody needs it."""
+        """Leave after an error or an interruption; the agent goes too if this session brought it and nobody uses it."""
         self.connection.abort()
         if self.injected:
             self._withdraw(self.process)
