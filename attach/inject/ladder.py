@@ -262,7 +262,8 @@ class _Ladder:
             self._nudged = "woken" in what
             self.injection.method, self.injection.detail = "remote-exec", what
             self._step(f"requested from {what}")
-            self._remember_borrowed(self.target.process.pid)
+            if self._nudged:
+                self._remember_borrowed(self.target.process.pid)
         elif not self._nudged and waited - self._requested_at > _NUDGE_AFTER and not self.starts:
             self._nudged = True
             if self.remote.nudge():
