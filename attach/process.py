@@ -178,8 +178,22 @@ class Process:
 
     @property
     def tracer(self) -> int:
-        """The PID of the program that traces it, 0 if none."""
-        return int(self.status_field("TracerPid") or 0)
+        """The PID of the program that traces its main thread, 0 if none."""
+        found = self.tracer_of(self.pid)
+        return found[0] if found else 0
+
+    def tracer_of(self, tid: int) -> tuple[int, str] | None:
+        """PID and name of the program that traces one of its threads. The kernel names a thread of that program."""
+        tracer = int(self.status_field("TracerPid", tid) or 0)
+        if not tracer:
+            return None
+        try:
+            program = Process(tracer)
+        except NotAProcess as thread:
+            program = Process(thread.pid)
+        except NoSuchProcess:
+            return tracer, "another program"
+        return program.pid, program.name
 
     @property
     def seccomp(self) -> int:

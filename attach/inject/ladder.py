@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from attach.errors import (
+    AlreadyTraced,
     BootstrapFailed,
     BootstrapSilent,
     GilHeld,
@@ -99,7 +100,7 @@ class _Ladder:
         self.injection = Injection("", "")
         self._last = begin
         self._deadline = begin + request.timeout
-        self._not_stopping: ThreadNotStopping | None = None
+        self._obstacle: ThreadNotStopping | AlreadyTraced | None = None
         self._left_at: float | None = None
         self._step(f"looked at process {target.process.pid}: CPython {target.runtime.version}")
 
@@ -207,8 +208,8 @@ class _Ladder:
             except (NotNow, ThreadGone, CallFaulted) as error:
                 self._step(f"thread {tid} cannot be used: {error or 'it does not wait any more'}")
                 continue
-            except ThreadNotStopping as error:
-                self._not_stopping = error
+            except (ThreadNotStopping, AlreadyTraced) as error:
+                self._obstacle = error
                 continue
             self._started(start, f"thread {tid}, parked in {start.where}, started ours")
             break
@@ -221,8 +222,8 @@ class _Ladder:
             start = start_by_pending_call(self.target, self._block())
         except (NotNow, CallFaulted):
             return
-        except ThreadNotStopping as error:
-            self._not_stopping = error
+        except (ThreadNotStopping, AlreadyTraced) as error:
+            self._obstacle = error
             return
         except ThreadGone:
             return
@@ -252,17 +253,22 @@ class _Ladder:
                 self.log(f"             {error.message}")
                 self.method = "ptrace"
                 return False
-            self.remote = remote
             try:
                 what = remote.start()
-            except ThreadNotStopping as error:
-                self._not_stopping = error
+            except (ThreadNotStopping, AlreadyTraced) as error:
+                self._obstacle = error
+                remote.finish()
                 return False
+            except BaseException:
+                remote.finish()
+                raise
+            self.remote = remote
             self._requested_at = waited
             self._nudged = "woken" in what
             self.injection.method, self.injection.detail = "remote-exec", what
             self._step(f"requested from {what}")
-            self._remember_borrowed(self.target.process.pid)
+            if self._nudged:
+                self._remember_borrowed(self.target.process.pid)
         elif not self._nudged and waited - self._requested_at > _NUDGE_AFTER and not self.starts:
             self._nudged = True
             if self.remote.nudge():
@@ -278,18 +284,21 @@ class _Ladder:
             return BootstrapSilent(pid, self.timeout)
         if Progress.ENTERED in reports or Progress.ABORTED in reports:
             return GilHeld(pid, self.timeout)
-        if self._not_stopping and not self.starts and not self.remote:
-            return self._not_stopping
+        if self._obstacle and not self.starts and not self.remote:
+            return self._obstacle
         return NoEvaluationPoint(pid, self.timeout)
 
     def _clean_up(self) -> None:
         """Takes back what has not run. Every failure here is put into `leftovers`, the first error counts."""
         if self.remote:
-            self.remote.finish()
+            try:
+                self.remote.finish()
+            except (ThreadNotStopping, AlreadyTraced):
+                self.injection.leftovers.append("a request of PEP 768 whose script is gone")
         for start in self.starts:
             try:
                 take_back(self.target, start)
-            except (CallFaulted, ThreadGone, ThreadNotStopping, NoSuchProcess, MemoryFault):
+            except (CallFaulted, ThreadGone, ThreadNotStopping, AlreadyTraced, NoSuchProcess, MemoryFault):
                 self.injection.leftovers.append("a request that does nothing any more")
 
     def _let_settle(self) -> None:

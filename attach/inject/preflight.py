@@ -1,7 +1,7 @@
 """Can this process be attached to? One check, one error, before anything is stopped or written."""
 
-import contextlib
 import os
+import time
 
 from attach.errors import (
     AlreadyTraced,
@@ -26,6 +26,7 @@ from attach.inject.x86_64 import X86_64
 from attach.process import Process
 
 _CAP_SYS_PTRACE = 19
+_TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
@@ -83,20 +84,18 @@ def python_version(process: Process) -> str:
 
 
 def check_untraced(process: Process) -> None:
-    """No other program traces it."""
-    for tid in process.tids():
-        with contextlib.suppress(NoSuchProcess):
-            tracer = int(process.status_field("TracerPid", tid) or 0)
-            if tracer:
-                raise AlreadyTraced(process.pid, tracer, _name(tracer))
-        break  # the others are asked when one of them is stopped
+    """No other program traces the main thread; another live-attach does so for milliseconds only.
 
-
-def _name(pid: int) -> str:
-    try:
-        return Process(pid).name
-    except NoSuchProcess:
-        return "another program"
+    The other threads are asked when one of them is stopped.
+    """
+    end = time.monotonic() + _TRACER_SECONDS
+    while True:
+        tracer = process.tracer_of(process.pid)
+        if tracer is None:
+            return
+        if time.monotonic() > end:
+            raise AlreadyTraced(process.pid, *tracer)
+        time.sleep(0.002)
 
 
 def open_memory(process: Process) -> Memory:

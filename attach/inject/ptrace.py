@@ -31,7 +31,7 @@ _WALL = 0x40000000
 _NT_PRSTATUS = 1
 _MOST_VECTORS = 16384
 
-_DISK_SECONDS = 0.05
+_TRACER_SECONDS, _DISK_SECONDS = 0.1, 0.05
 _STOP_SECONDS = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -84,18 +84,28 @@ class Tracee:
             raise
 
     def _seize(self) -> None:
+        """Seizes the thread. Another live-attach that holds it is waited for: it needs milliseconds."""
         self._wait_for_disks()
-        try:
-            _request(_SEIZE, self.tid, 0, _O_TRACESYSGOOD)
-        except OSError as error:
-            if error.errno == errno.EPERM:
-                if self.process.status_field("State", self.tid)[:1] in "ZX":
-                    raise ThreadGone(self.tid) from None
-                tracer = int(self.process.status_field("TracerPid", self.tid) or 0)
-                if tracer:
-                    raise AlreadyTraced(self.process.pid, tracer, Process(tracer).name) from None
-                raise PermissionRefused(f"the kernel refuses to trace thread {self.tid}") from None
-            raise
+        end = time.monotonic() + _TRACER_SECONDS
+        while True:
+            try:
+                _request(_SEIZE, self.tid, 0, _O_TRACESYSGOOD)
+            except OSError as error:
+                if error.errno != errno.EPERM:
+                    raise
+                if time.monotonic() > end:
+                    raise self._why_refused() from None
+            else:
+                return
+            if self.process.status_field("State", self.tid)[:1] in "ZX":
+                raise ThreadGone(self.tid)
+            time.sleep(0.001)
+
+    def _why_refused(self) -> AlreadyTraced | PermissionRefused:
+        tracer = self.process.tracer_of(self.tid)
+        if tracer:
+            return AlreadyTraced(self.process.pid, *tracer)
+        return PermissionRefused(f"the kernel refuses to trace thread {self.tid} of process {self.process.pid}")
 
     def _wait_for_disks(self) -> None:
         """Gives a thread in state D a moment: it would stop only when it leaves that."""

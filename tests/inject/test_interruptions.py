@@ -12,7 +12,7 @@ import pytest
 from attach.errors import NoSuchProcess
 from attach.inject import ptrace
 from attach.process import Process
-from tests.inject.support import SOURCE, end_of_state, in_state, inject_test_source, is_waiting
+from tests.inject.support import SOURCE, end_of_state, in_state, inject_test_source, is_waiting, marks
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.picture import assert_untouched, picture
 from tests.support.processes import Target, wait_until
@@ -118,3 +118,22 @@ def remove_scripts_for(pid: int) -> None:
 
 def interrupt_main_thread() -> None:
     os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("state", ["sleep", "busy", "busy_threads"])
+@on_interpreters("3.9", "3.13", "3.15")
+def test_operators_at_once(interpreter: Interpreter, state: str) -> None:
+    """Several operators who come at the same time get in one after the other, and the source runs once."""
+    with in_state(interpreter, state) as target:
+        children = []
+        for _ in range(4):
+            children.append(os.fork())
+            if children[-1] == 0:
+                try:
+                    inject_test_source(target.pid)
+                except BaseException:
+                    os._exit(1)
+                os._exit(0)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+        assert marks(target.pid) == 1
+        end_of_state(target)
