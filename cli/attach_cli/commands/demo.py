@@ -71,7 +71,8 @@ def command(ctx: click.Context, folder: str) -> None:
         console.say(f"Detached; process {pid} still serves. It is ended now.\n")
     click.echo(console.table([(title, f"{hit} of {all_}", f"{100 * hit // all_} %") for title, (hit, all_) in rows],
                              ("AFTER", "LINES", "COVERED"), right=(1, 2)))  # fmt: skip
-    click.echo(f"\nThe report:  {result.written[0][1]}/index.html")
+    click.echo("\nImports and definitions ran before the attach, so they count as missing.")
+    click.echo(f"The report:  {result.written[0][1]}/index.html")
 
 
 @contextmanager
