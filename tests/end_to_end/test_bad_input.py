@@ -1,12 +1,9 @@
 """What goes wrong is said in one line with what to do, the exit code says which kind, and the target is as it was."""
 
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +12,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.command import ATTACH, assert_explained, attach, started, succeed
-from tests.support.interpreters import on_interpreters, require_interpreter, unavailable
+from tests.support.interpreters import on_interpreters, require_interpreter
 from tests.support.picture import assert_untouched, settled_picture
 from tests.support.processes import Target, running, wait_until
 
@@ -83,26 +80,6 @@ def test_other_user(loop_312: Target, nobodys_attach: list[str], command: str) -
     done = attach(loop_312.pid, command, program=nobodys_attach, cwd=Path("/"))
     assert_explained(done, 4, "belongs to root", "sudo")
     assert_untouched(before, loop_312.pid)
-
-
-@pytest.fixture(scope="module")
-def nobodys_attach() -> Iterator[list[str]]:
-    """The command as nobody has it: a copy that nobody can read, run by a Python that nobody can."""
-    if shutil.which("setpriv") is None:
-        unavailable("setpriv (util-linux) is not here")
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
-    with tempfile.TemporaryDirectory(prefix="live-attach-test-") as name:
-        for module in ("attach", "attach_agent", "attach_cli", "click", "coverage", "plumbum", "rpyc"):
-            (home,) = importlib.util.find_spec(module).submodule_search_locations  # type: ignore[union-attr, misc]
-            shutil.copytree(home, f"{name}/{module}", ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run(["chmod", "-R", "a+rX", name], check=True)
-        for python in (sys.executable, "/usr/bin/python3"):
-            command = [*nobody, "env", f"PYTHONPATH={name}", python, "-m", "attach"]
-            probe = subprocess.run([*command, "--version"], check=False, capture_output=True, cwd="/")
-            if probe.returncode == 0:
-                yield command
-                return
-    unavailable("nobody can run no Python of 3.11 or later here")
 
 
 def test_already_traced(loop_312: Target) -> None:
