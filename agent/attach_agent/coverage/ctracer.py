@@ -110,6 +110,8 @@ class TracerCollector:
         Suspended generators keep a tracer in ``f_trace``: looking at every object would make the child copy all memory
         that it shares.
         """
+        if self._left:  # a grandchild: what traces it now is not ours
+            return
         self._left = self._stopping = True
         sys.settrace(None)
         self._threads.unforce_tracing()

@@ -26,6 +26,12 @@ def child():
         while frame is not None:
             assert frame.f_trace is None
             frame = frame.f_back
+        sys.settrace(lambda *args: None)  # a debugger of its own, say: not ours to end in its children
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if sys.gettrace() is not None else 1)
+        sys.settrace(None)
+        assert os.waitpid(pid, 0)[1] == 0
     thread = threading.Thread(target=work, args=(3,))
     thread.start()
     thread.join()
