@@ -71,11 +71,7 @@ class Agent:
         return coverage
 
     def status(self) -> tuple[tuple[str, Any], ...]:
-        import sys
-
         return (
-            ("pid", posix.getpid()),
-            ("python", tuple(sys.version_info[:3])),
             ("cwd", working_directory()),
             ("attached_seconds", time.time() - self.since),
             ("operators", len(self.state["channels"])),

@@ -24,7 +24,3 @@ class Injection:
     steps: list[tuple[str, float]] = field(default_factory=list)
     #: What could not be removed from the target, one sentence each; usually empty.
     leftovers: list[str] = field(default_factory=list)
-
-    @property
-    def total_ms(self) -> float:
-        return sum(milliseconds for _, milliseconds in self.steps)

@@ -17,11 +17,11 @@ def pid() -> int:
     return value
 
 
-def attach() -> Session:
+def attach(process: int) -> Session:
     """Bring the agent, or join the one that is there."""
     meta: dict[str, Any] = click.get_current_context().meta
     return Session.attach(
-        pid(),
+        process,
         method=meta.get("attach.method", "auto"),
         timeout=timeout(),
         force=bool(meta.get("attach.force")),

@@ -82,14 +82,20 @@ def test_damaged_cache_is_not_used(index: Path, cache: Path) -> None:
     assert tracers.find(VERSION) == LIBRARY
 
 
-@pytest.mark.parametrize("mode", [0o622, 0o602, 0o620])
-def test_cache_that_others_can_write_is_not_used(index: Path, mode: int) -> None:
-    """What another user could have put there is not loaded into a process."""
-    put_wheel(index, {NAME: LIBRARY})
+def forge() -> tuple[Path, bytes]:
+    """The cached tracer replaced by another, with its digest."""
     path = tracers.fetch(VERSION)
     forged = LIBRARY + b"forged"
     path.write_bytes(forged)
     path.with_suffix(".sha256").write_text(hashlib.sha256(forged).hexdigest() + "\n")
+    return path, forged
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o602, 0o620])
+def test_cache_that_others_can_write_is_not_used(index: Path, mode: int) -> None:
+    """What another user could have put there is not loaded into a process."""
+    put_wheel(index, {NAME: LIBRARY})
+    path, forged = forge()
     assert tracers.find(VERSION) == forged
     path.chmod(mode)
     assert tracers.find(VERSION) == LIBRARY
@@ -99,10 +105,7 @@ def test_cache_that_others_can_write_is_not_used(index: Path, mode: int) -> None
 def test_cache_of_another_user_is_not_used(index: Path, cache: Path) -> None:
     """With sudo, the cache of the calling user is neither read nor written."""
     put_wheel(index, {NAME: LIBRARY})
-    path = tracers.fetch(VERSION)
-    forged = LIBRARY + b"forged"
-    path.write_bytes(forged)
-    path.with_suffix(".sha256").write_text(hashlib.sha256(forged).hexdigest() + "\n")
+    path, forged = forge()
     os.chown(cache, 12345, 12345)
     assert tracers.find(VERSION) == LIBRARY
     assert path.read_bytes() == forged

@@ -43,14 +43,6 @@ class Coverage:
         self._chosen: Pairs = ()
         self._started_at = 0.0
 
-    def needs_tracer(self) -> bool:
-        """Must `start` be given the option ``tracer``, the bytes of coverage's tracer for this Python?"""
-        if hasattr(sys, "monitoring"):
-            return False
-        from . import library
-
-        return library.find() is None
-
     def start(self, options: Pairs) -> Pairs:
         """Measure from now on, in every thread; returns `status`.
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-import attach
-from attach_cli import console, demo_shop
+from attach.errors import AttachError
+from attach_cli import console, demo_shop, sessions
 from attach_cli.main import attach_options
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ ROUNDS = (
 @click.command("demo")
 @click.option("--html", "folder", metavar="DIR", default="htmlcov", help="Where the report goes (default htmlcov).")
 @attach_options
-@click.pass_context
-def command(ctx: click.Context, folder: str) -> None:
+def command(folder: str) -> None:
     """See it work: a sample server that never exits, measured while it serves.
 
     Starts the server as a process of its own, attaches to it by PID with the machinery of every other command, drives
@@ -51,13 +50,7 @@ def command(ctx: click.Context, folder: str) -> None:
         for path in ROUNDS[0][1]:
             _get(port, path)
         console.say(f"It has served requests already. Now:  attach {pid} start-coverage")
-        with attach.attach(
-            pid,
-            method=ctx.meta.get("attach.method", "auto"),
-            timeout=ctx.meta.get("attach.timeout", 10.0),
-            force=bool(ctx.meta.get("attach.force")),
-            log=console.log,
-        ) as session:
+        with sessions.attach(pid) as session:
             session.coverage.start()
             rows: list[tuple[str, tuple[int, int]]] = []
             for title, paths in ROUNDS:
@@ -88,7 +81,7 @@ def _shop() -> Iterator[tuple[subprocess.Popen[str], int]]:
             assert server.stdout is not None
             port = server.stdout.readline()
             if not port:
-                raise attach.AttachError("the sample server did not start")
+                raise AttachError("the sample server did not start")
             yield server, int(port)
         finally:
             server.kill()

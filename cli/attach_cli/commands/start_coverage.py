@@ -22,7 +22,7 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     Every thread is measured, and the functions that were running before too. Without options that is everything but
     the standard library and installed packages. The process goes on while it is measured, and after you leave.
     """
-    session = sessions.attach()
+    session = sessions.attach(sessions.pid())
     try:
         status = session.coverage.start(Scope(_split(source), _split(include), _split(omit), pylib), log=console.log)
     except BaseException:  # nothing was started: leave nothing
