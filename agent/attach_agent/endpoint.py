@@ -96,6 +96,8 @@ def load(data: bytes, at: int = 0, depth: int = 0) -> tuple[Any, int]:
         return SIMPLE[tag], at
     if tag == 0x08:
         text, at = load(data, at, depth + 1)
+        if type(text) is not bytes:
+            raise ValueError("a text that is no bytes")
         return text.decode("utf-8", "surrogatepass"), at
     if tag == 0x18:
         return F8.unpack_from(data, at)[0], at + 8

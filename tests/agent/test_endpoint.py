@@ -6,7 +6,7 @@ import threading
 
 import pytest
 import rpyc
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rpyc.core import brine
 from rpyc.core.channel import Channel
@@ -20,6 +20,10 @@ plain = st.recursive(
     lambda inner: st.lists(inner, max_size=300).map(tuple),
     max_leaves=30,
 )
+
+
+#: every tag of brine, and what lengths and single bytes look like
+TAGS = [*range(0x20), 0x50, 0xEF, 0xFF]
 
 
 def dumped(value):
@@ -41,7 +45,8 @@ def test_reads_brine(value):
     assert endpoint.load(data) == (value, len(data))
 
 
-@given(st.binary(max_size=200))
+@example(b"\x08\x00")
+@given(st.binary(max_size=200) | st.lists(st.sampled_from(TAGS)).map(bytes))
 def test_damaged_brine_is_refused(data):
     """Any bytes at all give a value or a plain error, soon and without deep recursion."""
     try:
