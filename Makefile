@@ -30,7 +30,7 @@ test: $(VENV)/tools  ## run the tests, on every CPython of this machine
 	$(VENV_PYTHON) -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/benchmarks  ## measure what attaching costs; minutes; figures for docs/benchmarks.md
+bench: $(VENV)/tools  ## measure what attaching costs; minutes; figures for docs/benchmarks.md
 	$(VENV_PYTHON) tests/benchmarks/bench_attach.py $(ARGS)
 
 .PHONY: lint
@@ -63,10 +63,6 @@ $(VENV)/installed: pyproject.toml | $(VENV_PYTHON)
 
 $(VENV)/tools: pyproject.toml | $(VENV_PYTHON)
 	$(PIP) install --editable '.[test,lint]'
-	@touch $@ $(VENV)/installed
-
-$(VENV)/benchmarks: pyproject.toml | $(VENV_PYTHON)
-	$(PIP) install --editable '.[test,bench]'
 	@touch $@ $(VENV)/installed
 
 $(VENV_PYTHON):

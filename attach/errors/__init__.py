@@ -28,7 +28,9 @@
     │   ├── ThreadNotStopping         exit 7
     │   ├── NoEvaluationPoint         exit 7
     │   ├── GilHeld                   exit 7
-    │   └── BootstrapSilent           exit 7
+    │   ├── BootstrapSilent           exit 7
+    │   ├── PyrasiteFailed            exit 1
+    │   └── PyrasiteHangs             exit 7
     ├── AgentError                  the agent is there, but something is wrong with it
     │   ├── AgentUnreachable          exit 7
     │   ├── AgentMismatch             exit 6   of another version
@@ -78,6 +80,8 @@ from attach.errors.injection import (
     GilHeld,
     InjectionError,
     NoEvaluationPoint,
+    PyrasiteFailed,
+    PyrasiteHangs,
     ThreadNotStopping,
 )
 from attach.errors.report import (
@@ -151,6 +155,8 @@ __all__ = [
     "PermissionRefused",
     "PtraceCapabilityMissing",
     "PtraceScope",
+    "PyrasiteFailed",
+    "PyrasiteHangs",
     "ReportConfigNotUsable",
     "ReportError",
     "ResourceLimit",

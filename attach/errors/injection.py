@@ -74,3 +74,29 @@ class BootstrapSilent(InjectionError):
             f"the agent was started in process {pid} but did not report within {seconds:g} s",
             "The process may be very busy. Try again, or wait longer:  --timeout 60",
         )
+
+
+class PyrasiteFailed(InjectionError):
+    """pyrasite ended, and our code did not run: gdb found no symbols, or could not call into the process."""
+
+    slug = "pyrasite-failed"
+
+    def __init__(self, pid: int, last_words: str) -> None:
+        super().__init__(
+            f"pyrasite ended without having run anything in process {pid}: {last_words}",
+            f"See all that it and gdb say:\n  attach -v {pid} ... --method pyrasite",
+        )
+
+
+class PyrasiteHangs(InjectionError):
+    """pyrasite does not come back. We leave it and gdb alone: ending gdb in the middle can end the process."""
+
+    slug = "pyrasite-hangs"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, gdb: int) -> None:
+        super().__init__(
+            f"pyrasite does not come back from process {pid}"
+            + (f"; gdb (PID {gdb}) still holds the process" if gdb else ""),
+            "It may still end by itself. Ending gdb can end the process too: it calls into it at this moment.",
+        )

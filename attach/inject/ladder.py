@@ -5,6 +5,7 @@ file. 2. PEP 768, where nobody is parked and CPython is 3.14 or later. 3. A pend
 parked and the main thread is in the evaluation loop.
 
 While nothing has started, 1 is tried again and again, because threads come and go. See docs/decisions/0002.
+4. pyrasite, only on machines for which there is no `Machine`.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from attach.errors import (
     NoSuchProcess,
     TargetExited,
     ThreadNotStopping,
+    UnsupportedMachine,
 )
 from attach.inject.block import Block, Progress
 from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
@@ -28,6 +30,7 @@ from attach.inject.injection import Injection, Request
 from attach.inject.memory import MemoryFault
 from attach.inject.preflight import open_target
 from attach.inject.ptrace import ThreadGone
+from attach.inject.pyrasite import inject_by_pyrasite, why_unavailable
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
 from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked, take_back
@@ -35,7 +38,7 @@ from attach.inject.threads import parked_threads
 from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
 
-METHODS = ("auto", "remote-exec", "ptrace")
+METHODS = ("auto", "ptrace", "remote-exec", "pyrasite")
 
 _POLL = 0.0005
 #: How long PEP 768 may take before the main thread is woken, and before another way is tried.
@@ -72,9 +75,17 @@ def inject(
     if method not in METHODS:
         raise MethodUnavailable(method, f"the methods are {', '.join(METHODS)}")
     begin = time.perf_counter()
-    target = open_target(process, force=force)
+    request = Request(source, arrived, method, timeout, log)
     try:
-        ladder = _Ladder(target, Request(source, arrived, method, timeout, log), begin)
+        target = open_target(process, force=force)
+    except UnsupportedMachine:
+        if method not in ("auto", "pyrasite") or why_unavailable(process):
+            raise
+        return inject_by_pyrasite(process, request)
+    try:
+        if method == "pyrasite":
+            return inject_by_pyrasite(process, request)
+        ladder = _Ladder(target, request, begin)
         return in_tracer_thread(ladder.run, ladder.cancel)
     except MemoryFault:
         if not process.alive():

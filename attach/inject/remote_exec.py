@@ -35,25 +35,6 @@ _LAYOUTS = {
     15: (31, 105),
 }
 
-_SCRIPT = """\
-import posix, time
-def _leave(path, flags, text):
-    fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | flags, 0o600)
-    posix.write(fd, text)
-    posix.close(fd)
-try:
-    if time.time() < {deadline!r}:
-        exec(compile({source!r}, "<live-attach>", "exec"), {{"__builtins__": __builtins__}})
-except BaseException as error:
-    try:
-        text = repr(error)
-    except BaseException:
-        text = type(error).__name__
-    _leave({error_path!r}, posix.O_EXCL, text.encode("utf-8", "backslashreplace")[:4096])
-finally:
-    _leave({runs_path!r}, posix.O_APPEND, b".")
-"""
-
 
 class DebugOffsets:
     """The parts of `_Py_DebugOffsets` that are needed. Raises `MethodUnavailable`."""
@@ -99,14 +80,7 @@ class RemoteExec:
         except NoPlace as place:
             raise MethodUnavailable(_METHOD, str(place)) from None
         try:
-            self._script.write(
-                _SCRIPT.format(
-                    deadline=time.time() + seconds,
-                    source=source,
-                    error_path=self._script.error_path,
-                    runs_path=self._script.runs_path,
-                )
-            )
+            self._script.write(source, seconds)
         except NoPlace as place:
             self._script.remove()
             raise MethodUnavailable(_METHOD, str(place)) from None

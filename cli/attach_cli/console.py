@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import click
 
@@ -32,11 +32,14 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def log(text: str) -> None:
-    """A step of the work, on stderr with -v."""
-    context = click.get_current_context(silent=True)
-    if context is not None and context.meta.get("attach.verbose"):
-        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
+def step_log() -> Callable[[str], None]:
+    """What takes the steps of the work, and shows them on stderr with -v; may be called in any thread.
+
+    click knows the options of this run in the main thread only, which is where this is called.
+    """
+    if not click.get_current_context().meta.get("attach.verbose"):
+        return lambda text: None
+    return lambda text: click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
 
 
 def fail(error: AttachError) -> None:

@@ -127,7 +127,7 @@ def attach_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--force", is_flag=True, default=None, expose_value=False, callback=_remember("force"),
                      help="Attach in spite of a seccomp filter."),
-        click.option("--method", type=click.Choice(["auto", "remote-exec", "ptrace"]), expose_value=False,
+        click.option("--method", type=click.Choice(["auto", "ptrace", "remote-exec", "pyrasite"]), expose_value=False,
                      callback=_remember("method"), help="How to get in (default auto: the first that works)."),
     ):  # fmt: skip
         function = option(function)

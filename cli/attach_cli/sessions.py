@@ -25,7 +25,7 @@ def attach(process: int) -> Session:
         method=meta.get("attach.method", "auto"),
         timeout=timeout(),
         force=bool(meta.get("attach.force")),
-        log=console.log,
+        log=console.step_log(),
     )
 
 

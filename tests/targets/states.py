@@ -258,6 +258,13 @@ def gil_held():
 
 
 @announces_itself
+def gil_held_elsewhere():
+    """The same in a second thread, while the main thread sleeps."""
+    in_thread(gil_held)
+    time.sleep(1000)
+
+
+@announces_itself
 def gil_free_in_c():
     """Nobody is parked and no Python runs for about as many seconds as the second argument says; then idle."""
     rounds = 50000

@@ -24,7 +24,9 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     """
     session = sessions.attach(sessions.pid())
     try:
-        status = session.coverage.start(Scope(_split(source), _split(include), _split(omit), pylib), log=console.log)
+        status = session.coverage.start(
+            Scope(_split(source), _split(include), _split(omit), pylib), log=console.step_log()
+        )
     except BaseException:  # nothing was started: leave nothing
         session.abandon()
         raise
