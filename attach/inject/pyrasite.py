@@ -18,7 +18,7 @@ import tempfile
 import time
 
 from attach.errors import BootstrapFailed, MethodUnavailable, PyrasiteFailed, PyrasiteHangs, TargetExited
-from attach.inject.injection import Injection, Request
+from attach.inject.injection import Attempt, Injection
 from attach.inject.staging import NoPlace, StagedScript
 from attach.process import Process
 
@@ -47,7 +47,7 @@ def why_unavailable(process: Process) -> str:
     return ""
 
 
-def inject_by_pyrasite(process: Process, request: Request) -> Injection:
+def inject_by_pyrasite(process: Process, attempt: Attempt) -> Injection:
     """Runs the source by pyrasite; the promises are those of `inject`, as far as pyrasite and gdb can keep them.
 
     Raises `MethodUnavailable`, `PyrasiteFailed`, `PyrasiteHangs`, `BootstrapFailed`, `TargetExited`.
@@ -61,8 +61,8 @@ def inject_by_pyrasite(process: Process, request: Request) -> Injection:
         raise MethodUnavailable(METHOD, str(place)) from None
     try:
         folders = (_folder_of_pyrasite(), os.path.dirname(script.path))
-        script.write(_AS_BEFORE.format(folders=folders) + request.source, request.timeout)
-        return _run(process, request, script)
+        script.write(_AS_BEFORE.format(folders=folders) + attempt.source, attempt.timeout)
+        return _run(process, attempt, script)
     except NoPlace as place:
         raise MethodUnavailable(METHOD, str(place)) from None
     finally:
@@ -76,8 +76,7 @@ def _folder_of_pyrasite() -> str:
     return os.path.dirname(os.path.dirname(spec.origin))
 
 
-def _run(process: Process, request: Request, script: StagedScript) -> Injection:
-    begin = time.perf_counter()
+def _run(process: Process, attempt: Attempt, script: StagedScript) -> Injection:
     command = (sys.executable, "-m", "pyrasite.main", "--verbose", str(process.pid), script.path)
     with tempfile.TemporaryFile() as output:
         program = subprocess.Popen(
@@ -88,20 +87,19 @@ def _run(process: Process, request: Request, script: StagedScript) -> Injection:
             env={**os.environ, "DEBUGINFOD_URLS": ""},  # gdb would look for symbols in the network
             start_new_session=True,  # Ctrl-C must not reach gdb while the target runs on its behalf
         )
-        request.log(f"             started pyrasite, PID {program.pid}")
+        attempt.note(f"started pyrasite, PID {program.pid}")
         try:
-            _wait(process, request, program)
+            _wait(process, attempt, program)
         except KeyboardInterrupt:
             _wait_for_end(program)
             raise
         output.seek(0)
         said = _lines(output.read().decode("utf-8", "replace"))
     for line in said:
-        request.log(f"             pyrasite: {line.expandtabs(2)}")
-    injection = Injection(METHOD, "gdb called PyRun_SimpleString")
-    injection.steps.append((injection.detail, (time.perf_counter() - begin) * 1e3))
-    if request.arrived():
-        return injection
+        attempt.note(f"pyrasite: {line.expandtabs(2)}")
+    if attempt.arrived():
+        attempt.under_way(METHOD, "arrived, called by gdb")
+        return attempt.injection
     text = script.error()
     if text:
         raise BootstrapFailed(process.pid, text)
@@ -110,16 +108,16 @@ def _run(process: Process, request: Request, script: StagedScript) -> Injection:
     raise PyrasiteFailed(process.pid, _cause(said))
 
 
-def _wait(process: Process, request: Request, program: subprocess.Popen[bytes]) -> None:
+def _wait(process: Process, attempt: Attempt, program: subprocess.Popen[bytes]) -> None:
     """Waits until pyrasite, and gdb with it, has let go of the process. Raises `PyrasiteHangs`.
 
     gdb is never killed: a thread that it made to call something would return to a place where gdb wants to catch it,
     and die there.
     """
-    end = time.monotonic() + request.timeout
+    end = time.monotonic() + attempt.timeout
     arrived = False
     while program.poll() is None:
-        if not arrived and request.arrived():
+        if not arrived and attempt.arrived():
             arrived = True
             end = time.monotonic() + _END_SECONDS
         if time.monotonic() > end:
