@@ -2,14 +2,13 @@
 
 from attach.errors import (
     AlreadyTraced,
-    BootstrapFailed,
     MethodUnavailable,
     NoSuchProcess,
     ThreadNotStopping,
 )
 from attach.inject.block import Block, Progress
 from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
-from attach.inject.injection import Attempt
+from attach.inject.injection import Attempt, failed
 from attach.inject.memory import MemoryFault
 from attach.inject.ptrace import ThreadGone
 from attach.inject.remote_exec import RemoteExec
@@ -88,7 +87,7 @@ class ThreadRung:
         for start in self.starts:
             report = start.block.report(self.target.memory)
             if report.progress is Progress.FAILED:
-                raise BootstrapFailed(self.target.process.pid, report.text)
+                raise failed(self.target.process, report.text)
             if report.progress is Progress.NO_THREAD:
                 raise no_thread(self.target, report.create_error)
             if report.progress is Progress.LEFT:
@@ -159,7 +158,7 @@ class RequestRung:
         """Raises what our source raised."""
         text = self.remote.error() if self.remote else ""
         if text:
-            raise BootstrapFailed(self.target.process.pid, text)
+            raise failed(self.target.process, text)
 
     def take_back(self) -> None:
         """Takes back what nobody took. A failure is put into `leftovers`."""

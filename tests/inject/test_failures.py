@@ -141,6 +141,19 @@ def test_a_limit_of_memory_in_a_busy_program(interpreter: Interpreter) -> None:
         end_of_state(target)
 
 
+@one_version
+def test_a_limit_of_descriptors(interpreter: Interpreter) -> None:
+    """A program that may not open another file is told from one that refuses the agent, and goes on."""
+    with in_state(interpreter, "sleep") as target:
+        wait_until(lambda: is_waiting(target.pid), "the sleep")
+        before = picture(target.pid)
+        resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (3, 1000))
+        with pytest.raises(ResourceLimit, match="file descriptor"):
+            inject_test_source(target.pid)
+        assert_untouched(before, target.pid, GLIBC)
+        end_of_state(target)
+
+
 def test_a_c_call_that_holds_the_gil(interpreter: Interpreter) -> None:
     """Time runs out while a C call holds the GIL; when it ends, our thread leaves without running the source."""
     with in_state(interpreter, "gil_held", "1.5") as target:
