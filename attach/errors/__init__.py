@@ -19,7 +19,9 @@
     │   │   ├── UnsupportedMachine
     │   │   ├── StoppedProcess
     │   │   ├── InterpreterNotReady   not initialised, or finalising
-    │   │   ├── SeccompFilter
+    │   │   ├── SeccompFilter         that cannot be judged
+    │   │   ├── SeccompKills
+    │   │   ├── SeccompDenied
     │   │   ├── ResourceLimit
     │   │   └── MethodUnavailable
     │   └── AlreadyTraced             exit 6
@@ -101,7 +103,9 @@ from attach.errors.target import (
     PtraceCapabilityMissing,
     PtraceScope,
     ResourceLimit,
+    SeccompDenied,
     SeccompFilter,
+    SeccompKills,
     StoppedProcess,
     TargetError,
     TargetExited,
@@ -154,7 +158,9 @@ __all__ = [
     "ReportConfigNotUsable",
     "ReportError",
     "ResourceLimit",
+    "SeccompDenied",
     "SeccompFilter",
+    "SeccompKills",
     "StoppedProcess",
     "TargetError",
     "TargetExited",

@@ -179,17 +179,41 @@ class InterpreterNotReady(UnsupportedTarget):
 
 
 class SeccompFilter(UnsupportedTarget):
-    """A seccomp filter may kill the process for a system call that it does not usually make."""
+    """A seccomp filter that we may not read might kill the process for a system call of ours."""
 
     slug = "seccomp"
 
-    def __init__(self, pid: int, hint: str = "") -> None:
+    def __init__(self, pid: int, reason: str) -> None:
         super().__init__(
-            f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours",
-            hint
-            or f"If you know that the filter answers with an error instead, as Docker's and Podman's default ones:\n"
+            f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours: {reason}",
+            f"Root on the host, outside of containers, can have it judged:\n{_sudo(pid)}\n"
+            f"If you know that it answers with an error instead of killing:\n"
             f"  attach --force {pid} ...",
         )
+
+
+_ALLOW_THE_CALL = (
+    "Let the filter allow that call, and start the process anew: systemd's SystemCallFilter=, Docker's and Podman's\n"
+    "  --security-opt seccomp=PROFILE.json"
+)
+
+
+class SeccompKills(UnsupportedTarget):
+    """A seccomp filter would kill the process, or one of its threads, for a system call of ours."""
+
+    slug = "seccomp-kills"
+
+    def __init__(self, pid: int, sentence: str) -> None:
+        super().__init__(f"process {pid} might not survive it: {sentence}", _ALLOW_THE_CALL)
+
+
+class SeccompDenied(UnsupportedTarget):
+    """A seccomp filter answers with an error to a system call that we need; `sentence` says to which."""
+
+    slug = "seccomp-denied"
+
+    def __init__(self, pid: int, sentence: str) -> None:
+        super().__init__(f"process {pid} cannot be attached to: {sentence}", _ALLOW_THE_CALL)
 
 
 class ResourceLimit(UnsupportedTarget):

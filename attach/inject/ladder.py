@@ -26,11 +26,12 @@ from attach.inject.block import Block, Progress
 from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
 from attach.inject.injection import Injection, Request
 from attach.inject.memory import MemoryFault
+from attach.inject.obstacles import no_thread, refused
 from attach.inject.preflight import open_target
 from attach.inject.ptrace import ThreadGone
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
-from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked, take_back
+from attach.inject.thread_start import NotNow, Start, start_by_pending_call, start_from_parked, take_back
 from attach.inject.threads import parked_threads
 from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
@@ -66,13 +67,13 @@ def inject(
 
     The source must be harmless when it is run twice. `arrived` is asked about every half millisecond; it is
     the only measure of success. `method` is one of `METHODS`; `timeout` is in seconds; `force` attaches in
-    spite of a seccomp filter; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards
+    spite of a seccomp filter, unjudged; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards
     nothing of ours is left in the process: no mapping, no file, no request.
     """
     if method not in METHODS:
         raise MethodUnavailable(method, f"the methods are {', '.join(METHODS)}")
     begin = time.perf_counter()
-    target = open_target(process, force=force)
+    target = open_target(process, force=force, log=log)
     try:
         ladder = _Ladder(target, Request(source, arrived, method, timeout, log), begin)
         return in_tracer_thread(ladder.run, ladder.cancel)
@@ -150,7 +151,7 @@ class _Ladder:
         if self.remote:
             text = self.remote.error()
             if text:
-                raise BootstrapFailed(self.target.process.pid, text)
+                raise refused(self.target, text)
         if left and self._left_at is None:
             self._left_at = time.perf_counter()
         # A second run that finds the first one under way ends at once: only when nothing comes for long is it silence.
@@ -163,7 +164,7 @@ class _Ladder:
         for start in self.starts:
             report = start.block.report(self.target.memory)
             if report.progress is Progress.FAILED:
-                raise BootstrapFailed(self.target.process.pid, report.text)
+                raise refused(self.target, report.text)
             if report.progress is Progress.NO_THREAD:
                 raise no_thread(self.target, report.create_error)
             if report.progress is Progress.LEFT:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 from attach.errors import (
     AlreadyTraced,
@@ -12,7 +13,6 @@ from attach.errors import (
     PermissionRefused,
     PtraceCapabilityMissing,
     PtraceScope,
-    SeccompFilter,
     StoppedProcess,
     UnsupportedMachine,
     UnsupportedTarget,
@@ -21,6 +21,7 @@ from attach.errors import (
 from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
+from attach.inject.seccomp import Judgement, Verdict, judge
 from attach.inject.target import Target
 from attach.inject.x86_64 import X86_64
 from attach.process import Process
@@ -32,10 +33,11 @@ _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
-def open_target(process: Process, *, force: bool = False) -> Target:
+def open_target(process: Process, *, force: bool = False, log: Callable[[str], None] = lambda line: None) -> Target:
     """Goes through all checks and gives the target, its memory opened. The caller closes ``target.memory``.
 
-    Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp.
+    Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp; `log` gets what that
+    one found.
     """
     if process.pid == os.getpid():
         raise UnsupportedTarget(
@@ -47,12 +49,13 @@ def open_target(process: Process, *, force: bool = False) -> Target:
     try:
         machine = check_machine(process)
         runtime = check_python(process, memory, machine)
+        target = Target(process, memory, runtime, machine)
         if not force:
-            check_seccomp(process)
+            check_seccomp(target, log)
     except BaseException:
         memory.close()
         raise
-    return Target(process, memory, runtime, machine)
+    return target
 
 
 def check_running(process: Process) -> None:
@@ -163,7 +166,22 @@ def check_python(process: Process, memory: Memory, machine: Machine) -> Runtime:
     return runtime
 
 
-def check_seccomp(process: Process) -> None:
-    """No seccomp filter, which might kill the process for a system call of ours."""
-    if process.seccomp:
-        raise SeccompFilter(process.pid)
+def check_seccomp(target: Target, log: Callable[[str], None]) -> None:
+    """Its seccomp filters, if it has any, let us do what we do."""
+    judgement = judge(target)
+    error = judgement.error(target.process.pid)
+    if error:
+        raise error
+    if judgement.verdict is not Verdict.NO_FILTER:
+        log(f"             {judgement.sentence}")
+
+
+def seccomp_judgement(process: Process) -> Judgement:
+    """What its seccomp filters would make of an attach: for those who only ask. Raises the `TargetError` of a check
+    that must come before, as `open_target` does.
+    """
+    target = open_target(process, force=True)
+    try:
+        return judge(target)
+    finally:
+        target.memory.close()
