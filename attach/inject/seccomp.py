@@ -7,18 +7,22 @@ container, and so under the same filters, our own child tries them out. See docs
 import enum
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from attach.errors import NoSuchProcess, SeccompDenied, SeccompFilter, SeccompKills
 from attach.inject.bpf import Action, Answer, Program, answer
 from attach.inject.ptrace import ThreadGone
 from attach.inject.seccomp_trial import try_out
 from attach.inject.system_calls import Call, calls_of
-from attach.inject.target import Target
+from attach.inject.target import StoppedThread, Target
 from attach.inject.threads import parked_threads
 from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
+
+T = TypeVar("T")
 
 _STRICT = 1
 _CAP_SYS_ADMIN = 21
@@ -70,7 +74,7 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Filters:
-    """The filters of one thread, first installed first, and whether it uses restartable sequences."""
+    """The filters of one thread, first installed first, and whether it has registered restartable sequences."""
 
     programs: tuple[Program, ...]
     has_rseq: bool
@@ -92,12 +96,11 @@ def judge(target: Target) -> Judgement:
     try:
         return _judge_by_reading(target, kinds, calls)
     except _Unreadable as reason:
-        if _same_as_ours(target.process, kinds):
-            count = next(iter(kinds))[1]
-            how = f"its {_seccomp_filters(count)}, which we are under as well"
-            # what a filter denies from the start, the C library has not registered
-            return _verdict(try_out(calls), how, has_rseq=False)
-        return Judgement(Verdict.UNKNOWN, str(reason))
+        if not _same_as_ours(target.process, kinds):
+            return Judgement(Verdict.UNKNOWN, str(reason))
+    (((_, count), tids),) = kinds.items()
+    how = f"its {_seccomp_filters(count)}, which we are under as well,"
+    return _verdict(try_out(calls), how, lambda: _stopping_one_of(target, tids, StoppedThread.has_rseq) is not False)
 
 
 def _kinds(process: Process) -> dict[tuple[int, int], list[int]]:
@@ -124,11 +127,11 @@ def _judge_by_reading(target: Target, kinds: dict[tuple[int, int], list[int]], c
     _check_may_read()
     judgement = None
     for (_, count), tids in kinds.items():
-        filters = _read_one_of(target, tids)
+        filters = _stopping_one_of(target, tids, lambda thread: _read(target, thread))
         if filters is None:
             continue  # all of these have ended
         how = f"its {_seccomp_filters(count if count >= 0 else len(filters.programs))}"
-        judgement = _verdict(_answers(target, filters, calls), how, has_rseq=filters.has_rseq)
+        judgement = _verdict(_answers(target, filters, calls), how, partial(bool, filters.has_rseq))
         if judgement.verdict is not Verdict.LETS_US:
             return judgement
     if judgement is None:
@@ -152,34 +155,41 @@ def _own_status() -> dict[str, str]:
         return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
 
 
-def _read_one_of(target: Target, tids: list[int]) -> _Filters | None:
-    """The filters of the first of these threads that can be stopped, preferably of one that only waits."""
+def _stopping_one_of(target: Target, tids: list[int], ask: Callable[[StoppedThread], T]) -> T | None:
+    """What `ask` says of the first of these threads that can be stopped, preferably of one that only waits.
+
+    None if all have ended.
+    """
     parked = set(parked_threads(target.process, target.machine)[0])
+
+    def stop_and_ask(tid: int) -> T:
+        with target.stop(tid) as thread:
+            return ask(thread)
+
     for tid in sorted(tids, key=lambda tid: (tid not in parked, tid == target.process.pid)):
         try:
-            return in_tracer_thread(lambda tid=tid: _read(target, tid), lambda: None)  # type: ignore[misc]
+            return in_tracer_thread(partial(stop_and_ask, tid), lambda: None)
         except ThreadGone:
             continue
     return None
 
 
-def _read(target: Target, tid: int) -> _Filters:
-    with target.stop(tid) as thread:
-        programs: list[Program] = []
-        try:
-            while len(programs) < _MOST_FILTERS:
-                code = thread.get_filter(len(programs))
-                if code is None:
-                    break
-                programs.append(Program(code))
-        except OSError as error:
-            raise _Unreadable(f"the kernel does not show it: {os.strerror(error.errno or 0)}") from None
-        filters = _Filters(tuple(programs), thread.has_rseq())
-        # the stop itself must not cost the thread its life
-        restart = [call for call in calls_of(target.machine) if call.name == "restart_syscall"]
-        if any(found.action not in _GOES_THROUGH for _, found in _answers(target, filters, restart)):
-            thread.avoid_restart_syscall()
-        return filters
+def _read(target: Target, thread: StoppedThread) -> _Filters:
+    programs: list[Program] = []
+    try:
+        while len(programs) < _MOST_FILTERS:
+            code = thread.get_filter(len(programs))
+            if code is None:
+                break
+            programs.append(Program(code))
+    except OSError as error:
+        raise _Unreadable(f"the kernel does not show it: {os.strerror(error.errno or 0)}") from None
+    filters = _Filters(tuple(programs), thread.has_rseq())
+    # the stop itself must not cost the thread its life
+    restart = [call for call in calls_of(target.machine) if call.name == "restart_syscall"]
+    if any(found.action not in _GOES_THROUGH for _, found in _answers(target, filters, restart)):
+        thread.avoid_restart_syscall()
+    return filters
 
 
 def _answers(target: Target, filters: _Filters, calls: Iterable[Call]) -> list[tuple[Call, Answer]]:
@@ -208,26 +218,27 @@ def _same_as_ours(process: Process, kinds: dict[tuple[int, int], list[int]]) -> 
 # ---- the verdict ----
 
 
-def _verdict(answers: Iterable[tuple[Call, Answer]], how: str, *, has_rseq: bool) -> Judgement:
+def _verdict(answers: Iterable[tuple[Call, Answer]], how: str, has_rseq: Callable[[], bool]) -> Judgement:
     """The worst of all answers; `how` says of which filters."""
     denied = None
     for call, found in answers:
+        if found.action in _GOES_THROUGH:
+            continue
         # a success without having done anything is no error that anybody could handle
-        fatal = found == Answer(Action.ERRNO, 0) or found.action not in (*_GOES_THROUGH, Action.ERRNO)
-        if fatal:
+        if found.action is not Action.ERRNO or found.errno == 0:
             return Judgement(Verdict.KILLS, f"{how} would {_does(found)} {call.name} ({call.why})", call, found)
-        if denied is None and found.action is Action.ERRNO and _needed(call, has_rseq):
+        if call.name == "rseq":
+            # glibc aborts if a thread cannot have what the one that started it has (nptl, start_thread)
+            if has_rseq():
+                sentence = f"{how} would deny rseq ({call.why}), and the C library abort the process for that"
+                return Judgement(Verdict.KILLS, sentence, call, found)
+        elif denied is None and call.needed:
             denied = (call, found)
     if denied:
         call, found = denied
         name = errno.errorcode.get(found.errno, str(found.errno))
         return Judgement(Verdict.DENIES, f"{how} would deny {call.name} ({call.why}) with {name}", call, found)
-    return Judgement(Verdict.LETS_US, f"{how} would let all pass that we need", None, None)
-
-
-def _needed(call: Call, has_rseq: bool) -> bool:
-    """glibc aborts if a thread cannot have restartable sequences and the one that started it has (start_thread)."""
-    return has_rseq if call.name == "rseq" else call.needed
+    return Judgement(Verdict.LETS_US, f"{how} would let all pass that we need")
 
 
 def _does(found: Answer) -> str:

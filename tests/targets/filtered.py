@@ -1,9 +1,11 @@
 """A program under seccomp filters: each argument is one, in hexadecimal, installed in this order.
 
-``alone:`` before a filter puts it on a second thread alone; ``listen:`` makes its listener, whose descriptor is printed.
+``alone:`` before a filter puts it on a second thread alone; ``listen:`` makes its listener, and the descriptor of that
+is printed.
 """
 
 import os
+import select
 import sys
 import threading
 import time
@@ -33,5 +35,6 @@ for argument in sys.argv[1:]:
     else:
         filters.install(program)
 os.write(1, b"ready %d\n" % listener)
+waiting = select.poll()
 while True:
-    time.sleep(0.5)
+    waiting.poll(500)  # a wait that the kernel goes on with by restart_syscall(2)
