@@ -12,7 +12,8 @@
     │   │   ├── OtherUser
     │   │   ├── PtraceCapabilityMissing
     │   │   ├── PtraceScope           Yama
-    │   │   └── NotDumpable
+    │   │   ├── NotDumpable
+    │   │   └── OwnFilter             seccomp denies it to us
     │   ├── UnsupportedTarget         exit 5
     │   │   ├── NotPython
     │   │   ├── UnsupportedPython     the version, or not CPython
@@ -99,6 +100,7 @@ from attach.errors.target import (
     NotDumpable,
     NotPython,
     OtherUser,
+    OwnFilter,
     PermissionRefused,
     PtraceCapabilityMissing,
     PtraceScope,
@@ -152,6 +154,7 @@ __all__ = [
     "OptionNotUsable",
     "OtherUser",
     "OutputNotWritable",
+    "OwnFilter",
     "PermissionRefused",
     "PtraceCapabilityMissing",
     "PtraceScope",

@@ -76,6 +76,13 @@ class OtherUser(PermissionRefused):
         )
 
 
+_GRANT_THE_CAPABILITY = (
+    "Grant it when the container starts, or attach from the host:\n"
+    "  docker run --cap-add=SYS_PTRACE ...\n"
+    "  Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]"
+)
+
+
 class PtraceCapabilityMissing(PermissionRefused):
     """We are root, or as good as root, but without CAP_SYS_PTRACE: the usual case inside a container."""
 
@@ -84,9 +91,19 @@ class PtraceCapabilityMissing(PermissionRefused):
     def __init__(self, pid: int) -> None:
         super().__init__(
             f"tracing process {pid} needs the capability SYS_PTRACE, which this root does not have",
-            "Grant it when the container starts, or attach from the host:\n"
-            "  docker run --cap-add=SYS_PTRACE ...\n"
-            "  Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]",
+            _GRANT_THE_CAPABILITY,
+        )
+
+
+class OwnFilter(PermissionRefused):
+    """The seccomp filter that we are under ourselves denies us a call that attaching needs."""
+
+    slug = "own-seccomp"
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"the seccomp filter under which attach itself runs denies it {call}",
+            f"Docker's default filter allows it together with a capability. {_GRANT_THE_CAPABILITY}",
         )
 
 

@@ -1,5 +1,7 @@
 """Can this process be attached to? One check, one error, before anything is stopped or written."""
 
+import ctypes
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from attach.errors import (
     NoSuchProcess,
     NotDumpable,
     OtherUser,
+    OwnFilter,
     PermissionRefused,
     PtraceCapabilityMissing,
     PtraceScope,
@@ -26,7 +29,10 @@ from attach.inject.target import Target
 from attach.inject.x86_64 import X86_64
 from attach.process import Process
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 _CAP_SYS_PTRACE = 19
+_PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
 _TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
@@ -45,6 +51,7 @@ def open_target(process: Process, *, force: bool = False, log: Callable[[str], N
         )
     check_running(process)
     check_untraced(process)
+    check_own_filter()
     memory = open_memory(process)
     try:
         machine = check_machine(process)
@@ -99,6 +106,20 @@ def check_untraced(process: Process) -> None:
         if time.monotonic() > end:
             raise AlreadyTraced(process.pid, *tracer)
         time.sleep(0.002)
+
+
+def check_own_filter() -> None:
+    """We ourselves are under no seccomp filter that denies us what attaching needs, found out before it is half done.
+
+    Without a filter the calls that are tried fail with ESRCH and EBADF, and do nothing.
+    """
+    if not Process(os.getpid()).seccomp:
+        return
+    ptrace: Callable[[], int] = lambda: _libc.ptrace(_PTRACE_SEIZE, 0, None, None)
+    pidfd_getfd: Callable[[], int] = lambda: _libc.syscall(ctypes.c_long(_SYS_PIDFD_GETFD), -1, -1, 0)
+    for name, call in (("ptrace", ptrace), ("pidfd_getfd", pidfd_getfd)):
+        if call() == -1 and ctypes.get_errno() in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+            raise OwnFilter(name)
 
 
 def open_memory(process: Process) -> Memory:

@@ -20,14 +20,16 @@ class Argument(enum.IntEnum):
     SIZE = -1001
     #: A descriptor of ours, never one of the first three.
     DESCRIPTOR = -1002
+    #: A number of any kind.
+    NUMBER = -1003
 
 
-POINTER, SIZE, DESCRIPTOR = Argument.POINTER, Argument.SIZE, Argument.DESCRIPTOR
+POINTER, SIZE, DESCRIPTOR, NUMBER = Argument.POINTER, Argument.SIZE, Argument.DESCRIPTOR, Argument.NUMBER
 
 #: What a filter sees for these.
-_TYPICAL = {POINTER: 0x7F1234567000, SIZE: 0x6000, DESCRIPTOR: 9}
+_TYPICAL = {POINTER: 0x7F1234567000, SIZE: 0x6000, DESCRIPTOR: 9, NUMBER: 1}
 #: With these the kernel refuses a call before it does anything, or does nothing.
-_HARMLESS = {POINTER: 0, SIZE: 0, DESCRIPTOR: -1}
+_HARMLESS = {POINTER: 0, SIZE: 0, DESCRIPTOR: -1, NUMBER: 0}
 
 _X86_64 = 62  # e_machine
 
@@ -41,8 +43,9 @@ _O_CREAT_EXCL, _O_CREAT_APPEND = 0xC1, 0x441
 # what glibc's pthread_create wants shared: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, ... (clone(2))
 _CLONE_THREAD = 0x3D0F00
 _CLONE_PIDFD = 0x1000
-_MADV_DONTNEED = 4
-_FUTEX_PRIVATE, _FUTEX_WAIT_BITSET, _FUTEX_WAKE = 128, 9, 1
+_MADV_DONTNEED, _MADV_DONTFORK, _MADV_GUARD_INSTALL = 4, 10, 102
+_FUTEX_WAIT, _FUTEX_WAKE, _FUTEX_WAIT_BITSET, _FUTEX_PRIVATE, _FUTEX_CLOCK_REALTIME = 0, 1, 9, 128, 256
+_ANY_BIT = 0xFFFFFFFF
 _AF_UNIX, _SOCK_SEQPACKET, _SOL_SOCKET = 1, 5, 1
 _RSEQ_SIGNATURE = 0x53053053
 
@@ -72,8 +75,17 @@ class Call:
         return (values[0] | _CLONE_PIDFD, *values[1:]) if self.name == "clone" else values
 
 
-def _mmap(protection: int, flags: int, descriptor: int, why: str, *, where: int = 0) -> Call:
-    return Call("mmap", 9, (where, SIZE, protection, flags | _PRIVATE, descriptor, 0), why)
+def _mmap(protection: int, flags: int, descriptor: int, why: str) -> Call:
+    offset = SIZE if descriptor == DESCRIPTOR else 0
+    return Call("mmap", 9, (POINTER, SIZE, protection, flags | _PRIVATE, descriptor, offset), why)
+
+
+def _futex(command: int, *arguments: int) -> Call:
+    return Call("futex", 202, (POINTER, command | _FUTEX_PRIVATE, NUMBER, *arguments), "for locks")
+
+
+def _madvise(advice: int, why: str) -> Call:
+    return Call("madvise", 28, (POINTER, SIZE, advice), why, needed=False)
 
 
 def _open(flags: int, mode: int, why: str) -> Call:
@@ -83,7 +95,7 @@ def _open(flags: int, mode: int, why: str) -> Call:
 _ON_X86_64 = (
     # the borrowed thread
     _mmap(_READ | _EXEC, _ANONYMOUS, -1, "to map the code of our thread"),
-    _mmap(_READ | _WRITE, _ANONYMOUS | _FIXED, -1, "to map what our thread reads", where=POINTER),
+    _mmap(_READ | _WRITE, _ANONYMOUS | _FIXED, -1, "to map what our thread reads"),
     Call("munmap", 11, (POINTER, SIZE), "to leave no memory behind"),
     Call("restart_syscall", 219, (), "to continue an interrupted wait"),
     Call("rt_sigreturn", 15, (), "to let a borrowed thread go on by itself if we die"),
@@ -103,14 +115,19 @@ _ON_X86_64 = (
     Call("rseq", 334, (POINTER, 32, 0, _RSEQ_SIGNATURE), "at the start of a thread"),
     Call("rt_sigaction", 13, (33, POINTER, 0, 8), "at the start of the first thread", needed=False),
     Call("rt_sigprocmask", 14, (0, POINTER, POINTER, 8), "to keep the program's signals from our thread"),
+    Call("rt_sigprocmask", 14, (1, POINTER, POINTER, 8), "to keep the program's signals from our thread"),
     Call("rt_sigprocmask", 14, (2, POINTER, POINTER, 8), "to keep the program's signals from our thread"),
     Call("gettid", 186, (), "to know our thread"),
-    Call("sched_getaffinity", 204, (DESCRIPTOR, 32, POINTER), "at the start of a thread", needed=False),
-    Call("madvise", 28, (POINTER, SIZE, _MADV_DONTNEED), "at the end of a thread", needed=False),
+    Call("sched_getaffinity", 204, (NUMBER, SIZE, POINTER), "at the start of a thread", needed=False),
+    _madvise(_MADV_GUARD_INSTALL, "at the start of a thread"),
+    _madvise(_MADV_DONTNEED, "at the end of a thread"),
+    _madvise(_MADV_DONTFORK, "at the start of a thread"),
     Call("exit", 60, (0,), "to end a thread"),
     # Python's locks, clocks and waits
-    Call("futex", 202, (POINTER, _FUTEX_PRIVATE | _FUTEX_WAIT_BITSET, 0, POINTER, 0, _NO_DESCRIPTOR), "for locks"),
-    Call("futex", 202, (POINTER, _FUTEX_PRIVATE | _FUTEX_WAKE, 1, 0, 0, 0), "for locks"),
+    _futex(_FUTEX_WAIT_BITSET, POINTER, 0, _ANY_BIT),
+    _futex(_FUTEX_WAIT_BITSET | _FUTEX_CLOCK_REALTIME, POINTER, 0, _ANY_BIT),
+    _futex(_FUTEX_WAIT, POINTER),
+    _futex(_FUTEX_WAKE),
     Call("clock_gettime", 228, (0, POINTER), "to tell the time"),
     Call("clock_nanosleep", 230, (1, 1, POINTER, 0), "to let other threads run", needed=False),
     # the rendezvous and the channel
@@ -147,9 +164,10 @@ _ON_X86_64 = (
     Call("readlink", 89, (POINTER, POINTER, SIZE), "to find files", needed=False),
     Call("getcwd", 79, (POINTER, SIZE), "to find files", needed=False),
     _mmap(_READ, _DENYWRITE, DESCRIPTOR, "to load a library"),
-    _mmap(_READ | _EXEC, _FIXED | _DENYWRITE, DESCRIPTOR, "to load a library", where=POINTER),
-    _mmap(_READ | _WRITE, _FIXED | _DENYWRITE, DESCRIPTOR, "to load a library", where=POINTER),
-    _mmap(_READ | _WRITE, _FIXED | _ANONYMOUS, _NO_DESCRIPTOR, "to load a library", where=POINTER),
+    _mmap(_READ, _FIXED | _DENYWRITE, DESCRIPTOR, "to load a library"),
+    _mmap(_READ | _EXEC, _FIXED | _DENYWRITE, DESCRIPTOR, "to load a library"),
+    _mmap(_READ | _WRITE, _FIXED | _DENYWRITE, DESCRIPTOR, "to load a library"),
+    _mmap(_READ | _WRITE, _FIXED | _ANONYMOUS, _NO_DESCRIPTOR, "to load a library"),
     _mmap(_READ, 0, DESCRIPTOR, "to load a library"),
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from attach.errors import EXIT_UNSUPPORTED, AttachError, SeccompDenied, SeccompKills
+from attach.errors import EXIT_PERMISSION, EXIT_UNSUPPORTED, AttachError, SeccompDenied, SeccompKills
 from attach.inject import Verdict, inject, seccomp_judgement
 from attach.process import Process
 from tests.inject.support import SOURCE, TARGETS, inject_test_source, marks
@@ -40,7 +40,7 @@ from tests.support.picture import assert_untouched, picture, settled_picture
 from tests.support.processes import Target, running
 
 MMAP, MPROTECT, SHMAT, EXIT, RESTART_SYSCALL, MEMFD_CREATE = 9, 10, 30, 60, 219, 319
-CLONE, CLONE3, RSEQ, MOUNT, UNSHARE = 56, 435, 334, 165, 272
+CLONE, CLONE3, RSEQ, MOUNT, UNSHARE, PTRACE, PIDFD_GETFD = 56, 435, 334, 165, 272, 101, 438
 NUMBER, ARCHITECTURE, ARGUMENT_0, ARGUMENT_2 = 0, 4, 16, 32
 
 EVERYTHING = give(ALLOW)
@@ -287,6 +287,18 @@ def test_more_filters_than_ours(interpreter: Interpreter) -> None:
         assert_untouched(before, target.pid)
         done = attach(target.pid, "start-coverage", "--force", program=operator_under(EVERYTHING))
         assert done.code == 0, str(done)
+
+
+@one_version
+@pytest.mark.parametrize("name", ["ptrace", "pidfd_getfd"])
+def test_a_filter_in_our_own_way(interpreter: Interpreter, name: str) -> None:
+    """A filter that denies us, not the target, what attaching needs is told before anything is done."""
+    code = deny({{"ptrace": PTRACE, "pidfd_getfd": PIDFD_GETFD}[name]: ERRNO | errno.EPERM})
+    with under(interpreter, code) as target:
+        before = picture(target.pid)
+        done = attach(target.pid, "start-coverage", program=operator_under(code))
+        assert_explained(done, EXIT_PERMISSION, "[own-seccomp]", name, "--cap-add=SYS_PTRACE")
+        assert_untouched(before, target.pid)
 
 
 @needs_reading
