@@ -33,6 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 _CAP_SYS_PTRACE = 19
 _PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
+_DENIED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
 _TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
@@ -115,11 +116,10 @@ def check_own_filter() -> None:
     """
     if not Process(os.getpid()).seccomp:
         return
-    ptrace: Callable[[], int] = lambda: _libc.ptrace(_PTRACE_SEIZE, 0, None, None)
-    pidfd_getfd: Callable[[], int] = lambda: _libc.syscall(ctypes.c_long(_SYS_PIDFD_GETFD), -1, -1, 0)
-    for name, call in (("ptrace", ptrace), ("pidfd_getfd", pidfd_getfd)):
-        if call() == -1 and ctypes.get_errno() in (errno.EPERM, errno.EACCES, errno.ENOSYS):
-            raise OwnFilter(name)
+    if _libc.ptrace(_PTRACE_SEIZE, 0, None, None) == -1 and ctypes.get_errno() in _DENIED:
+        raise OwnFilter("ptrace")
+    if _libc.syscall(ctypes.c_long(_SYS_PIDFD_GETFD), -1, -1, 0) == -1 and ctypes.get_errno() in _DENIED:
+        raise OwnFilter("pidfd_getfd")
 
 
 def open_memory(process: Process) -> Memory:

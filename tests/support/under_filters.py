@@ -3,7 +3,7 @@
 import os
 import sys
 
-import filters
+import filters  # type: ignore[import-not-found]  # beside this script
 
 for code in sys.argv[1].split(","):
     filters.install(bytes.fromhex(code))
