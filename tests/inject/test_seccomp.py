@@ -15,6 +15,8 @@ import pytest
 
 from attach.errors import EXIT_PERMISSION, EXIT_UNSUPPORTED, AttachError, SeccompDenied, SeccompKills
 from attach.inject import Verdict, inject, seccomp_judgement
+from attach.inject.system_calls import calls_of
+from attach.inject.x86_64 import X86_64 as Amd64
 from attach.process import Process
 from tests.inject.support import SOURCE, TARGETS, inject_test_source, marks
 from tests.support.command import ATTACH, assert_explained, attach, succeed
@@ -126,6 +128,19 @@ def test_no_filter(interpreter: Interpreter) -> None:
 def test_a_container(interpreter: Interpreter) -> None:
     """A process under a filter like Docker's is attached to, measured and left without --force."""
     with under(interpreter, LIKE_DOCKER) as target:
+        before = settled_picture(target.pid)
+        succeed(target.pid, "start-coverage")
+        succeed(target.pid, "detach")
+        assert_untouched(before, target.pid, ignoring=("mapped_files",))
+
+
+@needs_reading
+@on_interpreters("3.8", "3.12", "3.14")
+@pytest.mark.parametrize("state", ["waiting", "busy"])
+def test_a_list_of_what_is_allowed(interpreter: Interpreter, state: str) -> None:
+    """A process that would be killed for anything that is not in our table survives whatever way in we take."""
+    allowed = deny({call.number: ALLOW for call in calls_of(Amd64())}, otherwise=KILL_PROCESS)
+    with under(interpreter, allowed, *["busy"] * (state == "busy")) as target:
         before = settled_picture(target.pid)
         succeed(target.pid, "start-coverage")
         succeed(target.pid, "detach")

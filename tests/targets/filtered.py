@@ -1,7 +1,7 @@
 """A program under seccomp filters: each argument is one, in hexadecimal, installed in this order.
 
 ``alone:`` before a filter puts it on a second thread alone; ``listen:`` makes its listener, and the descriptor of that
-is printed.
+is printed. The argument ``busy`` makes it never wait.
 """
 
 import os
@@ -25,6 +25,8 @@ def under_one_more(program):
 
 
 for argument in sys.argv[1:]:
+    if argument == "busy":
+        continue
     how, _, code = argument.rpartition(":")
     program = bytes.fromhex(code)
     if how == "alone":
@@ -35,6 +37,8 @@ for argument in sys.argv[1:]:
     else:
         filters.install(program)
 os.write(1, b"ready %d\n" % listener)
+while "busy" in sys.argv:
+    pass
 waiting = select.poll()
 while True:
     waiting.poll(500)  # a wait that the kernel goes on with by restart_syscall(2)
