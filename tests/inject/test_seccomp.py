@@ -231,6 +231,7 @@ def test_restartable_sequences(interpreter: Interpreter) -> None:
             load(NUMBER) + if_equal(MMAP, load(ARGUMENT_2) + if_any_bit(4, give(ERRNO | errno.EACCES))) + give(ALLOW),
         ),
     ],
+    ids=["memfd_create", "mmap"],
 )
 def test_a_call_that_fails(interpreter: Interpreter, name: str, code: bytes) -> None:
     """An error for a call that we need is told with its name; with --force it is not taken for a limit."""
