@@ -64,16 +64,15 @@ class Process:
             raise NoSuchProcess(self.pid)
         return fields
 
+    def status_fields(self, *names: str, tid: int | None = None) -> list[str]:
+        """Lines of /proc/PID/status, or of one thread's, without their names. Empty ones where this kernel has none."""
+        text = b"\n" + self.read("status" if tid is None else f"task/{tid}/status")
+        found = (text.partition(f"\n{name}:".encode())[2].partition(b"\n")[0] for name in names)
+        return [value.decode("utf-8", "replace").strip() for value in found]
+
     def status_field(self, name: str, tid: int | None = None) -> str:
-        """One line of /proc/PID/status, or of one thread's, without its name. Empty if this kernel has
-        none.
-        """
-        where = "status" if tid is None else f"task/{tid}/status"
-        for line in self.read(where).decode("utf-8", "replace").splitlines():
-            key, _, value = line.partition(":")
-            if key == name:
-                return value.strip()
-        return ""
+        """One of `status_fields`."""
+        return self.status_fields(name, tid=tid)[0]
 
     def _link(self, name: str) -> str:
         try:
@@ -251,7 +250,7 @@ class Process:
     def context_switches(self, tid: int) -> int:
         """How often the thread has left the processor so far."""
         names = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
-        return sum(int(self.status_field(name, tid) or 0) for name in names)
+        return sum(int(value or 0) for value in self.status_fields(*names, tid=tid))
 
     def tids_by_inner_id(self) -> dict[int, int]:
         """Each thread's id in its innermost PID namespace (``native_thread_id``) -> its id here."""

@@ -12,14 +12,17 @@
     │   │   ├── OtherUser
     │   │   ├── PtraceCapabilityMissing
     │   │   ├── PtraceScope           Yama
-    │   │   └── NotDumpable
+    │   │   ├── NotDumpable
+    │   │   └── OwnFilter             seccomp denies it to us
     │   ├── UnsupportedTarget         exit 5
     │   │   ├── NotPython
     │   │   ├── UnsupportedPython     the version, or not CPython
     │   │   ├── UnsupportedMachine
     │   │   ├── StoppedProcess
     │   │   ├── InterpreterNotReady   not initialised, or finalising
-    │   │   ├── SeccompFilter
+    │   │   ├── SeccompFilter         that cannot be judged
+    │   │   ├── SeccompKills
+    │   │   ├── SeccompDenied
     │   │   ├── ResourceLimit
     │   │   └── MethodUnavailable
     │   └── AlreadyTraced             exit 6
@@ -101,11 +104,14 @@ from attach.errors.target import (
     NotDumpable,
     NotPython,
     OtherUser,
+    OwnFilter,
     PermissionRefused,
     PtraceCapabilityMissing,
     PtraceScope,
     ResourceLimit,
+    SeccompDenied,
     SeccompFilter,
+    SeccompKills,
     StoppedProcess,
     TargetError,
     TargetExited,
@@ -152,6 +158,7 @@ __all__ = [
     "OptionNotUsable",
     "OtherUser",
     "OutputNotWritable",
+    "OwnFilter",
     "PermissionRefused",
     "PtraceCapabilityMissing",
     "PtraceScope",
@@ -160,7 +167,9 @@ __all__ = [
     "ReportConfigNotUsable",
     "ReportError",
     "ResourceLimit",
+    "SeccompDenied",
     "SeccompFilter",
+    "SeccompKills",
     "StoppedProcess",
     "TargetError",
     "TargetExited",

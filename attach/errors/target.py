@@ -76,6 +76,13 @@ class OtherUser(PermissionRefused):
         )
 
 
+_GRANT_THE_CAPABILITY = (
+    "Grant it when the container starts, or attach from the host:\n"
+    "  docker run --cap-add=SYS_PTRACE ...\n"
+    "  Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]"
+)
+
+
 class PtraceCapabilityMissing(PermissionRefused):
     """We are root, or as good as root, but without CAP_SYS_PTRACE: the usual case inside a container."""
 
@@ -84,9 +91,19 @@ class PtraceCapabilityMissing(PermissionRefused):
     def __init__(self, pid: int) -> None:
         super().__init__(
             f"tracing process {pid} needs the capability SYS_PTRACE, which this root does not have",
-            "Grant it when the container starts, or attach from the host:\n"
-            "  docker run --cap-add=SYS_PTRACE ...\n"
-            "  Kubernetes: securityContext.capabilities.add: [SYS_PTRACE]",
+            _GRANT_THE_CAPABILITY,
+        )
+
+
+class OwnFilter(PermissionRefused):
+    """The seccomp filter that we are under ourselves denies us a call that attaching needs."""
+
+    slug = "own-seccomp"
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"the seccomp filter under which attach itself runs denies it {call}",
+            f"Docker's default filter allows it together with a capability. {_GRANT_THE_CAPABILITY}",
         )
 
 
@@ -179,17 +196,41 @@ class InterpreterNotReady(UnsupportedTarget):
 
 
 class SeccompFilter(UnsupportedTarget):
-    """A seccomp filter may kill the process for a system call that it does not usually make."""
+    """A seccomp filter that we may not read might kill the process for a system call of ours."""
 
     slug = "seccomp"
 
-    def __init__(self, pid: int, hint: str = "") -> None:
+    def __init__(self, pid: int, reason: str) -> None:
         super().__init__(
-            f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours",
-            hint
-            or f"If you know that the filter answers with an error instead, as Docker's and Podman's default ones:\n"
+            f"process {pid} runs under a seccomp filter, which might kill it for a system call of ours: {reason}",
+            f"Root on the host, outside of containers, can have it judged:\n{_sudo(pid)}\n"
+            f"If you know that it answers with an error instead of killing:\n"
             f"  attach --force {pid} ...",
         )
+
+
+_ALLOW_THE_CALL = (
+    "Let the filter allow that call, and start the process anew: systemd's SystemCallFilter=, Docker's and Podman's\n"
+    "  --security-opt seccomp=PROFILE.json"
+)
+
+
+class SeccompKills(UnsupportedTarget):
+    """A seccomp filter would kill the process, or one of its threads, for a system call of ours."""
+
+    slug = "seccomp-kills"
+
+    def __init__(self, pid: int, sentence: str) -> None:
+        super().__init__(f"process {pid} might not survive it: {sentence}", _ALLOW_THE_CALL)
+
+
+class SeccompDenied(UnsupportedTarget):
+    """A seccomp filter answers with an error to a system call that we need; `sentence` says to which."""
+
+    slug = "seccomp-denied"
+
+    def __init__(self, pid: int, sentence: str) -> None:
+        super().__init__(f"process {pid} cannot be attached to: {sentence}", _ALLOW_THE_CALL)
 
 
 class ResourceLimit(UnsupportedTarget):

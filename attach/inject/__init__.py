@@ -2,6 +2,17 @@
 
 from attach.inject.injection import Injection
 from attach.inject.ladder import METHODS, inject
-from attach.inject.preflight import check_rights, check_running, python_version
+from attach.inject.preflight import check_rights, check_running, python_version, seccomp_judgement
+from attach.inject.seccomp import Judgement, Verdict
 
-__all__ = ["METHODS", "Injection", "check_rights", "check_running", "inject", "python_version"]
+__all__ = [
+    "METHODS",
+    "Injection",
+    "Judgement",
+    "Verdict",
+    "check_rights",
+    "check_running",
+    "inject",
+    "python_version",
+    "seccomp_judgement",
+]

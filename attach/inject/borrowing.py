@@ -81,6 +81,7 @@ class Borrowed:
                 now = tracee.get_registers()
                 if self._in_system_call:
                     if machine.system_call(now) == machine.RETURN_FROM_SIGNAL:
+                        self._come_home(end)
                         return now
                 elif until(now):
                     return now
@@ -88,3 +89,17 @@ class Borrowed:
                 raise CallFaulted(f"a function called in the target raised {signal.Signals(stop).name}")
             elif stop:
                 number = tracee.pass_on(stop)
+
+    def _come_home(self, end: float) -> None:
+        """Lets the thread, which is at the beginning of its return, make that; then it is about to return anew.
+
+        A system call that a tracer takes away at its beginning is shown to seccomp filters as number -1, and one that
+        kills for what it does not know kills for that.
+        """
+        tracee = self.tracee
+        if tracee.resume_to_system_call(0, end) != SYSCALL_STOP:
+            raise CallFaulted("a function called in the target did not come home")
+        self._in_system_call = False
+        # in this order: with its signals blocked it has to be on its way home
+        tracee.put_registers(tracee.machine.at_home(tracee.registers, self._frame, self._way_home))
+        tracee.set_mask(BLOCKED_MASK)

@@ -1,13 +1,11 @@
 """One injection: what is asked, how much time is left, what has been done so far."""
 
 import contextlib
-import errno
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from attach.errors import AlreadyTraced, AttachError, BootstrapFailed, NoSuchProcess, ResourceLimit, ThreadNotStopping
+from attach.errors import AlreadyTraced, NoSuchProcess, ThreadNotStopping
 from attach.process import Process
 
 _POLL = 0.0005
@@ -90,10 +88,3 @@ class Attempt:
         for tid, switches in self._disturbed.items():
             while not process.has_slept(tid, switches) and time.perf_counter() < end:
                 time.sleep(_POLL)
-
-
-def failed(process: Process, text: str) -> AttachError:
-    """The error for a source that raised the exception `text` in the target."""
-    if os.strerror(errno.EMFILE) in text:
-        return ResourceLimit(process.pid, "another file descriptor", "Max open files")
-    return BootstrapFailed(process.pid, text)

@@ -60,14 +60,14 @@ def inject(
 
     The source must be harmless when it is run twice. `arrived` is asked about every half millisecond; it is
     the only measure of success. `method` is one of `METHODS`; `timeout` is in seconds; `force` attaches in
-    spite of a seccomp filter; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards
+    spite of a seccomp filter, unjudged; `log` gets one line a step. Raises a subclass of `AttachError`. Afterwards
     nothing of ours is left in the process: no mapping, no file, no request.
     """
     if method not in METHODS:
         raise MethodUnavailable(method, f"the methods are {', '.join(METHODS)}")
     attempt = Attempt(source, arrived, method, timeout, log)
     try:
-        target = open_target(process, force=force)
+        target = open_target(process, force=force, note=attempt.note)
     except UnsupportedMachine:
         if method not in ("auto", "pyrasite") or why_unavailable(process):
             raise

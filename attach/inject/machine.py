@@ -113,6 +113,10 @@ class Machine(Protocol):
         """Whether the kernel will restart the interrupted call, or has it fail with EINTR."""
         ...
 
+    def restarts_through_call(self, registers: Registers) -> bool:
+        """Whether the kernel will go on with the interrupted call by a call of restart_syscall(2)."""
+        ...
+
     def begun_anew(self, registers: Registers) -> Registers:
         """The registers with which the thread enters the interrupted system call again."""
         ...

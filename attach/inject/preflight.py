@@ -1,7 +1,10 @@
 """Can this process be attached to? One check, one error, before anything is stopped or written."""
 
+import ctypes
+import errno
 import os
 import time
+from collections.abc import Callable
 
 from attach.errors import (
     AlreadyTraced,
@@ -9,10 +12,10 @@ from attach.errors import (
     NoSuchProcess,
     NotDumpable,
     OtherUser,
+    OwnFilter,
     PermissionRefused,
     PtraceCapabilityMissing,
     PtraceScope,
-    SeccompFilter,
     StoppedProcess,
     UnsupportedMachine,
     UnsupportedTarget,
@@ -21,21 +24,27 @@ from attach.errors import (
 from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
+from attach.inject.seccomp import Judgement, Verdict, judge
 from attach.inject.target import Target
 from attach.inject.x86_64 import X86_64
 from attach.process import Process
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 _CAP_SYS_PTRACE = 19
+_PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
+_DENIED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
 _TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
-def open_target(process: Process, *, force: bool = False) -> Target:
+def open_target(process: Process, *, force: bool = False, note: Callable[[str], None] = lambda what: None) -> Target:
     """Goes through all checks and gives the target, its memory opened. The caller closes ``target.memory``.
 
-    Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp.
+    Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp; `note` gets what that
+    one found.
     """
     if process.pid == os.getpid():
         raise UnsupportedTarget(
@@ -43,16 +52,18 @@ def open_target(process: Process, *, force: bool = False) -> Target:
         )
     check_running(process)
     check_untraced(process)
+    check_own_filter()
     memory = open_memory(process)
     try:
         machine = check_machine(process)
         runtime = check_python(process, memory, machine)
+        target = Target(process, memory, runtime, machine)
         if not force:
-            check_seccomp(process)
+            check_seccomp(target, note)
     except BaseException:
         memory.close()
         raise
-    return Target(process, memory, runtime, machine)
+    return target
 
 
 def check_running(process: Process) -> None:
@@ -96,6 +107,19 @@ def check_untraced(process: Process) -> None:
         if time.monotonic() > end:
             raise AlreadyTraced(process.pid, *tracer)
         time.sleep(0.002)
+
+
+def check_own_filter() -> None:
+    """We ourselves are under no seccomp filter that denies us what attaching needs, found out before it is half done.
+
+    Without a filter the calls that are tried fail with ESRCH and EBADF, and do nothing.
+    """
+    if not Process(os.getpid()).seccomp:
+        return
+    if _libc.ptrace(_PTRACE_SEIZE, 0, None, None) == -1 and ctypes.get_errno() in _DENIED:
+        raise OwnFilter("ptrace")
+    if _libc.syscall(ctypes.c_long(_SYS_PIDFD_GETFD), -1, -1, 0) == -1 and ctypes.get_errno() in _DENIED:
+        raise OwnFilter("pidfd_getfd")
 
 
 def open_memory(process: Process) -> Memory:
@@ -163,7 +187,22 @@ def check_python(process: Process, memory: Memory, machine: Machine) -> Runtime:
     return runtime
 
 
-def check_seccomp(process: Process) -> None:
-    """No seccomp filter, which might kill the process for a system call of ours."""
-    if process.seccomp:
-        raise SeccompFilter(process.pid)
+def check_seccomp(target: Target, note: Callable[[str], None]) -> None:
+    """Its seccomp filters, if it has any, let us do what we do."""
+    judgement = judge(target)
+    error = judgement.error(target.process.pid)
+    if error:
+        raise error
+    if judgement.verdict is not Verdict.NO_FILTER:
+        note(judgement.sentence)
+
+
+def seccomp_judgement(process: Process) -> Judgement:
+    """What its seccomp filters would make of an attach: for those who only ask. Raises the `TargetError` of a check
+    that must come before, as `open_target` does.
+    """
+    target = open_target(process, force=True)
+    try:
+        return judge(target)
+    finally:
+        target.memory.close()

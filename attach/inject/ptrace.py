@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import signal
+import struct
 import time
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ _CONT, _DETACH, _SYSCALL = 7, 17, 24
 _GETREGSET, _SETREGSET = 0x4204, 0x4205
 _SEIZE, _INTERRUPT = 0x4206, 0x4207
 _GETSIGMASK, _SETSIGMASK = 0x420A, 0x420B
+_SECCOMP_GET_FILTER, _GET_RSEQ_CONFIGURATION = 0x420C, 0x420F
 _O_TRACESYSGOOD = 1
 _EVENT_STOP = 128
 #: What `Tracee.resume_to_system_call` gives at the beginning and the end of a system call.
@@ -30,6 +32,8 @@ SYSCALL_STOP = signal.SIGTRAP | 0x80
 _WALL = 0x40000000
 _NT_PRSTATUS = 1
 _MOST_VECTORS = 16384
+_INSTRUCTION_SIZE = 8  # struct sock_filter
+_RSEQ_CONFIGURATION = struct.Struct("<QIIII")
 
 _TRACER_SECONDS, _DISK_SECONDS = 0.1, 0.05
 _STOP_SECONDS = 1.0
@@ -47,12 +51,14 @@ class _Vector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-def _request(request: int, tid: int, address: int = 0, data: int = 0) -> None:
-    if _libc.ptrace(request, tid, address, data) == -1:
+def _request(request: int, tid: int, address: int = 0, data: int = 0) -> int:
+    result: int = _libc.ptrace(request, tid, address, data)
+    if result == -1:
         number = ctypes.get_errno()
         if number == errno.ESRCH:
             raise ThreadGone(tid)
         raise OSError(number, f"ptrace({request:#x}): {os.strerror(number)}")
+    return result
 
 
 class Tracee:
@@ -264,3 +270,28 @@ class Tracee:
     def put_vectors(self, vectors: bytes) -> None:
         """The inverse of `get_vectors`."""
         self._put_set(self.machine.vector_set, vectors)
+
+    # ---- seccomp ----
+
+    def get_filter(self, index: int) -> bytes | None:
+        """The thread's seccomp filter of that number as an array of struct sock_filter; None past the last.
+
+        0 is the one that was installed first (Linux counts so, in spite of ptrace(2)). Raises OSError: EACCES without
+        CAP_SYS_ADMIN or under a filter of our own, EINVAL or EIO from a kernel without CONFIG_CHECKPOINT_RESTORE.
+        """
+        try:
+            size = _request(_SECCOMP_GET_FILTER, self.tid, index, 0)
+            buffer = ctypes.create_string_buffer(size * _INSTRUCTION_SIZE)
+            _request(_SECCOMP_GET_FILTER, self.tid, index, ctypes.addressof(buffer))
+        except FileNotFoundError:
+            return None
+        return buffer.raw
+
+    def has_rseq(self) -> bool:
+        """Whether the thread has registered restartable sequences, or the kernel (before 5.13) cannot tell."""
+        buffer = ctypes.create_string_buffer(_RSEQ_CONFIGURATION.size)
+        try:
+            _request(_GET_RSEQ_CONFIGURATION, self.tid, len(buffer), ctypes.addressof(buffer))
+        except OSError:
+            return True
+        return bool(_RSEQ_CONFIGURATION.unpack(buffer.raw)[0])

@@ -18,7 +18,8 @@ import tempfile
 import time
 
 from attach.errors import MethodUnavailable, PyrasiteFailed, PyrasiteHangs, TargetExited
-from attach.inject.injection import Attempt, Injection, failed
+from attach.inject.injection import Attempt, Injection
+from attach.inject.obstacles import refused
 from attach.inject.staging import NoPlace, StagedScript
 from attach.process import Process
 
@@ -102,7 +103,7 @@ def _run(process: Process, attempt: Attempt, script: StagedScript) -> Injection:
         return attempt.injection
     text = script.error()
     if text:
-        raise failed(process, text)
+        raise refused(process, text)
     if not process.alive():
         raise TargetExited(process.pid)
     raise PyrasiteFailed(process.pid, _cause(said))

@@ -8,12 +8,13 @@ from attach.errors import (
 )
 from attach.inject.block import Block, Progress
 from attach.inject.borrowing import BLOCKED_MASK, CallFaulted
-from attach.inject.injection import Attempt, failed
+from attach.inject.injection import Attempt
 from attach.inject.memory import MemoryFault
+from attach.inject.obstacles import no_thread, refused
 from attach.inject.ptrace import ThreadGone
 from attach.inject.remote_exec import RemoteExec
 from attach.inject.target import Target
-from attach.inject.thread_start import NotNow, Start, no_thread, start_by_pending_call, start_from_parked, take_back
+from attach.inject.thread_start import NotNow, Start, start_by_pending_call, start_from_parked, take_back
 from attach.inject.threads import parked_threads
 
 #: How long PEP 768 may take before the main thread is woken.
@@ -87,9 +88,9 @@ class ThreadRung:
         for start in self.starts:
             report = start.block.report(self.target.memory)
             if report.progress is Progress.FAILED:
-                raise failed(self.target.process, report.text)
+                raise refused(self.target.process, report.text)
             if report.progress is Progress.NO_THREAD:
-                raise no_thread(self.target, report.create_error)
+                raise no_thread(self.target.process, report.create_error)
             if report.progress is Progress.LEFT:
                 return True
         return False
@@ -158,7 +159,7 @@ class RequestRung:
         """Raises what our source raised."""
         text = self.remote.error() if self.remote else ""
         if text:
-            raise failed(self.target.process, text)
+            raise refused(self.target.process, text)
 
     def take_back(self) -> None:
         """Takes back what nobody took. A failure is put into `leftovers`."""

@@ -145,3 +145,11 @@ class StoppedThread(Tracee):
             return False
         self.set_registers(self.machine.failing_with_eintr(self.registers))
         return True
+
+    def avoid_restart_syscall(self) -> None:
+        """Has an interrupted wait go on without restart_syscall(2), for a thread that may not call that.
+
+        Python's own wait fails with EINTR and is repeated with the remaining time; for others it begins anew.
+        """
+        if self.machine.restarts_through_call(self.registers) and not self.fail_with_eintr():
+            self.set_registers(self.machine.begun_anew(self.registers))

@@ -4,10 +4,10 @@ import os
 import time
 from dataclasses import dataclass
 
-from attach.errors import ResourceLimit
 from attach.inject.block import Block, Progress
 from attach.inject.borrowing import Borrowed, borrowed
 from attach.inject.machine import Registers
+from attach.inject.obstacles import no_memory, no_thread
 from attach.inject.target import StoppedThread, Target
 
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
@@ -62,7 +62,7 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
             error = machine.created(end)
             if error:
                 _unmap(target, thread, block.thread_page, block.unmapped_by_thread)
-                raise no_thread(target, error)
+                raise no_thread(target.process, error)
         where = stopped.wait.name
     return Start(block, tid, where, (time.perf_counter() - since) * 1e3, pending=False)
 
@@ -126,7 +126,7 @@ def _map(target: Target, thread: Borrowed, block: Block, code: bytes) -> None:
         result = machine.result(thread.call(functions.mmap, arguments, mapped))
         if -_MAX_ERRNO <= result < 0:
             what = "executable memory" if protection & _PROT_EXEC else "memory"
-            raise ResourceLimit(target.process.pid, f"{what}: {os.strerror(-result)}", "Max address space")
+            raise no_memory(target.process, what, -result)
         return result
 
     block.placed(call(0, block.total, _PROT_READ | _PROT_EXEC, 0))
@@ -170,10 +170,3 @@ def _remove(target: Target, block: Block) -> None:
         if block.ours(target.memory):
             with borrowed(stopped, target.way_home) as thread:
                 _unmap(target, thread, block.thread_page, block.unmapped_by_thread)
-
-
-def no_thread(target: Target, error: int) -> ResourceLimit:
-    """The error for a pthread_create that failed."""
-    return ResourceLimit(
-        target.process.pid, f"another thread: {os.strerror(error)}", "Max processes, Max address space"
-    )

@@ -152,6 +152,9 @@ class X86_64:
     def restarts_by_itself(self, registers: Registers) -> bool:
         return self.result(registers) != _EINTR
 
+    def restarts_through_call(self, registers: Registers) -> bool:
+        return self.system_call(registers) >= 0 and self.result(registers) == _RESTARTS_WITH_MEMORY
+
     def begun_anew(self, registers: Registers) -> Registers:
         return registers | {
             "rip": registers["rip"] - len(_SYSCALL_INSTRUCTION),

@@ -28,7 +28,6 @@ from attach.errors import (
     NotPython,
     OtherUser,
     PtraceCapabilityMissing,
-    SeccompFilter,
     StoppedProcess,
     UnsupportedTarget,
     ZombieProcess,
@@ -250,15 +249,3 @@ def test_an_interpreter_that_shuts_down(interpreter: Interpreter) -> None:
         with pytest.raises(InterpreterNotReady):
             inject_test_source(target.pid)
         assert not marks(target.pid)
-
-
-@one_version
-def test_a_seccomp_filter(interpreter: Interpreter) -> None:
-    """A process under a filter is left alone, unless the user insists."""
-    with in_state(interpreter, "under_seccomp") as target:
-        before = picture(target.pid)
-        with pytest.raises(SeccompFilter) as error:
-            inject_test_source(target.pid)
-        assert "--force" in error.value.hint
-        assert_untouched(before, target.pid)
-        assert inject_test_source(target.pid, force=True).method == "ptrace"

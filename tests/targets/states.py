@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -319,18 +318,6 @@ def uninterruptible():
 @announces_itself
 def not_dumpable():
     libc.prctl(4, 0)  # PR_SET_DUMPABLE
-    ready()
-    time.sleep(1000)
-
-
-@announces_itself
-def under_seccomp():
-    """A filter that allows everything."""
-    allow = struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000)  # BPF_RET, SECCOMP_RET_ALLOW
-    program = ctypes.create_string_buffer(allow, len(allow))
-    filters = struct.pack("<HxxxxxxQ", 1, ctypes.addressof(program))
-    libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-    assert libc.prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP
     ready()
     time.sleep(1000)
 
