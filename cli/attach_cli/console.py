@@ -18,7 +18,7 @@ def escaped(text: str) -> str:
     )
 
 
-def _color() -> bool | None:
+def color() -> bool | None:
     """Whether to colour: what the environment says (no-color.org), None to leave it to the terminal."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
@@ -36,14 +36,14 @@ def log(text: str) -> None:
     """A step of the work, on stderr with -v."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get("attach.verbose"):
-        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
+        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=color())
 
 
 def fail(error: AttachError) -> None:
     """An error as the user sees it: what happened, the slug to look it up by, then what to do, on stderr."""
     prefix = click.style("attach: ", fg="red", bold=True)
     slug = click.style(f"[{error.slug}]", dim=True)
-    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=_color())
+    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=color())
     for line in error.hint.splitlines():
         click.echo("  " + escaped(line), err=True)
 
@@ -52,7 +52,7 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
     """Columns as wide as their widest cell; the last one as it is, cut to the terminal's width if there is one."""
     lines = [list(head), *([escaped(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    limit = terminal_width() if sys.stdout.isatty() else None
+    limit = terminal_width() if to_terminal() else None
     shown = []
     for line in lines:
         cells = [
@@ -61,6 +61,11 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
         ]
         shown.append("  ".join(cells).rstrip()[:limit])
     return "\n".join(shown)
+
+
+def to_terminal() -> bool:
+    """Whether stdout is one."""
+    return sys.stdout.isatty()
 
 
 def terminal_width() -> int:
