@@ -12,10 +12,11 @@ from attach.finding import NO, OK, WARNING, Finding, refused
 from attach.inject import preflight, pyrasite, staging
 from attach.listing import look_around
 from attach.process import Process
+from attach_agent.wire import __version__
 
 #: The inode numbers of the namespaces that the kernel starts with (include/linux/proc_ns.h).
 _FIRST_NAMESPACES = {"user": 0xEFFFFFFD, "pid": 0xEFFFFFFC}
-_PACKAGES = ("live-attach", "rpyc", "coverage", "click")
+_PACKAGES = ("rpyc", "coverage", "click")
 _SECCOMP = {0: "none", 1: "strict", 2: "a filter"}
 
 
@@ -74,9 +75,7 @@ def _confinement(ourselves: Process) -> list[Finding]:
     contained = bool(inside or marks or "KUBERNETES_SERVICE_HOST" in os.environ)
     text = "not that we see"
     if contained:
-        text = (
-            f"we are in one{' (' + ', '.join(inside) + ' namespace)' if inside else ''}: processes outside stay unseen"
-        )
+        text = "we are in one" + ("; processes outside it stay unseen" if "pid" in inside else "")
     seccomp = ourselves.seccomp
     return [
         Finding("container", OK, text, facts={"contained": contained, "namespaces": inside}, minor=not contained),
@@ -112,13 +111,13 @@ def _programs() -> Finding:
 
 
 def _packages() -> Finding:
-    facts = {"python": platform.python_version(), "executable": sys.executable}
+    facts = {"live-attach": __version__, "python": platform.python_version(), "executable": sys.executable}
     for name in _PACKAGES:
         try:
             facts[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             facts[name] = "?"
-    text = ", ".join(f"{name} {facts[name]}" for name in ("python", *_PACKAGES))
+    text = ", ".join(f"{name} {facts[name]}" for name in ("live-attach", "python", *_PACKAGES))
     return Finding("packages", OK, text, facts=facts, minor=True)
 
 

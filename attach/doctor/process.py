@@ -174,11 +174,7 @@ def _coverage(found: Survey, pid: int) -> Finding | None:
 
 def _surroundings(process: Process) -> list[Finding]:
     """What is no obstacle, but explains much."""
-    foreign = sorted(process.foreign_namespaces)
-    text = f"not ours: {', '.join(foreign)}" if foreign else "ours"
-    text += f"; inside it is PID {process.inner_pid}" if "pid" in foreign else ""
-    facts = {"foreign": foreign, "inner_pid": process.inner_pid}
-    findings = [Finding("namespaces", OK, text, facts=facts, minor=not foreign)]
+    findings = _namespaces(process)
     with contextlib.suppress(OSError):
         owner = os.stat(process.path("status")).st_uid
         if owner != process.euid:  # proc(5): root owns the files of who is not dumpable
@@ -192,3 +188,16 @@ def _surroundings(process: Process) -> list[Finding]:
     if others:
         findings.append(Finding("tracer", WARNING, f"{others[0]}; it is not borrowed", facts={"threads": len(others)}))
     return findings
+
+
+def _namespaces(process: Process) -> list[Finding]:
+    """Empty where we may not look."""
+    try:
+        os.readlink(process.path("ns/mnt"))
+    except OSError:
+        return []
+    foreign = sorted(process.foreign_namespaces)
+    text = f"not ours: {', '.join(foreign)}" if foreign else "ours"
+    text += f"; inside it is PID {process.inner_pid}" if "pid" in foreign else ""
+    facts = {"foreign": foreign, "inner_pid": process.inner_pid}
+    return [Finding("namespaces", OK, text, facts=facts, minor=not foreign)]

@@ -282,8 +282,8 @@ def on_terminal(*arguments: str, columns: int = 80, **variables: str) -> str:
 @pytest.mark.parametrize("arguments", [[], ["-v"]])
 def test_on_a_terminal(arguments: list[str]) -> None:
     """At 80 columns the terminal wraps no line, there are colours unless NO_COLOR, and a hostile name is harmless."""
-    python = require_interpreter("3.11").path
-    command = [python, "-c", "import time; print('ready', flush=True); time.sleep(1000)", HOSTILE]
+    program = f"'''{HOSTILE}'''; import time; print('ready', flush=True); time.sleep(1000)"
+    command = [require_interpreter("3.11").path, "-c", program]
     with running(command, ready="^ready$") as target:
         text = on_terminal("doctor", *arguments, str(target.pid))
         assert text.startswith("\x1b[")
