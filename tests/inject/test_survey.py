@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from attach.errors import AttachError
 from attach.finding import NO
-from attach.inject import memory, ptrace, staging
+from attach.inject import memory, ptrace, pyrasite, staging
 from attach.inject.survey import Survey, survey
 from attach.process import Process
 from tests.inject.support import TARGETS, in_state, inject_test_source, is_waiting, marks
@@ -273,3 +274,17 @@ def test_subinterpreters(interpreter: Interpreter) -> None:
 def test_oneself() -> None:
     """Whoever asks about live-attach itself is told that it cannot trace itself."""
     assert obstacles(survey(Process(os.getpid())))[0] == "unsupported"
+
+
+def test_the_programs_of_pyrasite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gdb and pyrasite are found on PATH or beside our Python, gdb tells its version, and a missing one is named."""
+    process = Process(os.getpid())
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "gdb and pyrasite" in pyrasite.why_not_pyrasite(process)
+    (tmp_path / "bin").mkdir()
+    for path, text in (("gdb", "GNU gdb (Debian 13.1-3) 13.1"), ("bin/pyrasite", "")):
+        (tmp_path / path).write_text(f"#!/bin/sh\necho '{text}'\n")
+        (tmp_path / path).chmod(0o755)
+    assert pyrasite.why_not_pyrasite(process) == ""
+    assert pyrasite.version_of(pyrasite.find_program("gdb") or "") == "13.1"
