@@ -19,6 +19,8 @@ _STATES = {
     "t": "stopped by its tracer",
     "Z": "ended",
 }
+#: Measured: what the agent has open at most while coverage starts, with one operator and a margin for another.
+_DESCRIPTORS = 6
 #: How much of a command line a sentence holds.
 _SHOWN = 100
 #: From here on, lines are measured without a tracer (PEP 669).
@@ -174,7 +176,7 @@ def _coverage(found: Survey, pid: int) -> Finding | None:
 
 def _surroundings(process: Process) -> list[Finding]:
     """What is no obstacle, but explains much."""
-    findings = _namespaces(process)
+    findings = [*_namespaces(process), *_descriptors(process)]
     with contextlib.suppress(OSError):
         owner = os.stat(process.path("status")).st_uid
         if owner != process.euid:  # proc(5): root owns the files of who is not dumpable
@@ -188,6 +190,23 @@ def _surroundings(process: Process) -> list[Finding]:
     if others:
         findings.append(Finding("tracer", WARNING, f"{others[0]}; it is not borrowed", facts={"threads": len(others)}))
     return findings
+
+
+def _descriptors(process: Process) -> list[Finding]:
+    """Whether the agent will get its descriptors. Empty where we may not look."""
+    try:
+        opened = len(os.listdir(process.path("fd")))
+        limits = process.read("limits").decode("ascii", "replace")
+    except (OSError, NoSuchProcess):
+        return []
+    soft = next((line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")), "")
+    if not soft.isdecimal():
+        return []
+    free, facts = max(int(soft) - opened, 0), {"open": opened, "limit": int(soft)}
+    if free >= _DESCRIPTORS:
+        return [Finding("descriptors", OK, f"{opened} of {soft} are open", facts=facts, minor=True)]
+    text = f"{opened} of {soft} are open: the agent needs up to {_DESCRIPTORS} more, and may fail to start"
+    return [Finding("descriptors", WARNING, text, facts=facts)]
 
 
 def _namespaces(process: Process) -> list[Finding]:

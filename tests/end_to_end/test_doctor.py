@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -257,6 +258,16 @@ def test_a_renamed_and_deleted_executable(interpreter: Interpreter, tmp_path: Pa
         assert said.code == 0
         assert "embedded in my-server" in said.stdout
         assert "deleted" in attach("doctor", "-v", target.pid).stdout
+
+
+def test_no_room_for_descriptors() -> None:
+    """A program that has all its descriptors open is told before an attach fails of it."""
+    with parked() as target:
+        assert "descriptors" not in attach("doctor", target.pid).stdout
+        opened = len(os.listdir(f"/proc/{target.pid}/fd"))
+        resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (opened, 1024))
+        assert f"descriptors   {opened} of {opened} are open" in attach("doctor", target.pid).stdout
+        assert_explained(attach(target.pid, "start-coverage"), 1)
 
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\n\u202e" + "long " * 60
