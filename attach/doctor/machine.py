@@ -9,7 +9,7 @@ from attach.channel import rendezvous, tracers
 from attach.doctor.verdict import Diagnosis, Verdict
 from attach.errors import AttachError, PtraceScope
 from attach.finding import NO, OK, WARNING, Finding, refused
-from attach.inject import preflight, pyrasite, staging
+from attach.inject import preflight, programs, staging
 from attach.listing import look_around
 from attach.process import Process
 from attach_agent.wire import __version__
@@ -101,12 +101,8 @@ def _processes() -> Finding:
 
 
 def _programs() -> Finding:
-    facts, words = {}, []
-    for name in pyrasite.PROGRAMS:
-        path = pyrasite.find_program(name)
-        version = pyrasite.version_of(path) if path else ""
-        facts[name] = {"path": path, "version": version} if path else None
-        words.append(f"{name} {version}".rstrip() if path else f"no {name}")
+    facts = {"gdb": programs.gdb_version(), "pyrasite": programs.pyrasite_version()}
+    words = [f"no {name}" if version is None else f"{name} {version}".rstrip() for name, version in facts.items()]
     return Finding("programs", OK, f"{', '.join(words)}; only --method pyrasite needs them", facts=facts, minor=True)
 
 

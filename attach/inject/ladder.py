@@ -49,7 +49,7 @@ _SILENCE = 2.0
 #: How long to wait for a borrowed thread to be back where it came from.
 _SETTLE_SECONDS = 0.05
 #: A thread between two waits is parked again within this time.
-BETWEEN_WAITS = 0.02
+_BETWEEN_WAITS = 0.02
 
 
 def inject(
@@ -183,7 +183,7 @@ class _Ladder:
                 self._remote_exec(waited)
             return
         in_a_call = self._from_parked()
-        if self.starts or (in_a_call and waited < BETWEEN_WAITS):
+        if self.starts or (in_a_call and waited < _BETWEEN_WAITS):
             return
         if self.method == "auto" and self._remote_exec(waited) and waited < _GIVE_UP_AFTER:
             return

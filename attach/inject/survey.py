@@ -17,6 +17,7 @@ from attach.errors import (
     NoSuchProcess,
     TargetExited,
     ThreadNotStopping,
+    UnsupportedMachine,
     UnsupportedTarget,
     ZombieProcess,
 )
@@ -24,10 +25,10 @@ from attach.finding import OK, WARNING, Finding, refused
 from attach.inject import preflight
 from attach.inject.build import Build, look_at_build
 from attach.inject.gil import sleeping_holder
-from attach.inject.ladder import BETWEEN_WAITS, METHODS
+from attach.inject.ladder import METHODS
 from attach.inject.machine import Machine, Wait
 from attach.inject.memory import MemoryFault
-from attach.inject.pyrasite import why_not_pyrasite
+from attach.inject.programs import why_not_pyrasite
 from attach.inject.remote_exec import obedient
 from attach.inject.runtime import Runtime
 from attach.inject.staging import NoPlace, place_for_script
@@ -38,6 +39,8 @@ from attach.process import Process
 
 #: A thread that is in state D, or does not let go of the interpreter lock, for so long is not about to end that.
 _STUCK_SECONDS, _LOOK_SECONDS = 0.05, 0.001
+#: A thread between two waits is parked again within this time; the ladder waits for it as well.
+_BETWEEN_WAITS = 0.02
 _SHOWN = 3
 
 
@@ -134,6 +137,8 @@ def _look_inside(found: Survey, process: Process, method: str, timeout: float) -
         _look_at_ways(found, Target(process, memory, found.runtime, machine), method, timeout)
     except (NoSuchProcess, TargetExited):
         raise
+    except UnsupportedMachine as error:
+        _without_registers(found, process, method, error)
     except AttachError as error:
         found.checks.append(refused("interpreter", error))
     except (MemoryFault, DamagedImage) as fault:
@@ -145,12 +150,22 @@ def _look_inside(found: Survey, process: Process, method: str, timeout: float) -
         memory.close()
 
 
+def _without_registers(found: Survey, process: Process, method: str, error: UnsupportedMachine) -> None:
+    """A machine that this package has no registers for: there is pyrasite, if it is here."""
+    way = _pyrasite(process)
+    if "pyrasite" not in METHODS or method not in ("auto", "pyrasite") or way.error:
+        found.checks.append(refused("machine", error))
+    else:
+        found.checks.append(Finding("machine", WARNING, error.message))
+        found.ways, found.way, found.because = [way], way.about, way.text
+
+
 def _look_at_ways(found: Survey, target: Target, method: str, timeout: float) -> None:
     """Each rung of the ladder, then what the ladder would do about them."""
     threads = look_at_threads(target.process, target.machine)
     ptrace = _ptrace(target, threads)
     remote = _remote_exec(target, threads)
-    rungs = {"ptrace": ptrace, "remote-exec": remote, "pyrasite": _pyrasite(target)}
+    rungs = {"ptrace": ptrace, "remote-exec": remote, "pyrasite": _pyrasite(target.process)}
     found.ways = [way for name, way in rungs.items() if name in METHODS]
     chosen = remote if ptrace.level == WARNING and remote.level == OK else ptrace
     way = chosen if method == "auto" else rungs[method]
@@ -177,7 +192,7 @@ def look_at_threads(process: Process, machine: Machine) -> Threads:
         parked = [(tid, wait) for tid, wait in threads_in_calls(process, machine) if wait]
         stuck &= {tid for tid in process.tids() if _state(process, tid) == "D"}
         waited = time.monotonic() - since
-        if waited > _STUCK_SECONDS or (not stuck and (parked or waited > BETWEEN_WAITS)):
+        if waited > _STUCK_SECONDS or (not stuck and (parked or waited > _BETWEEN_WAITS)):
             return Threads(parked, sorted(stuck))
         time.sleep(_LOOK_SECONDS)
 
@@ -227,8 +242,13 @@ def _remote_exec(target: Target, threads: Threads) -> Finding:
     return Finding("remote-exec", OK, f"its script would be in {place} for a moment", facts={"directory": place})
 
 
-def _pyrasite(target: Target) -> Finding:
-    why = why_not_pyrasite(target.process)
+def _pyrasite(process: Process) -> Finding:
+    why = why_not_pyrasite(process)
+    if not why:
+        try:
+            place_for_script(process)
+        except NoPlace as error:
+            why = str(error)
     if why:
-        return refused("pyrasite", MethodUnavailable("pyrasite", why))
+        return replace(refused("pyrasite", MethodUnavailable("pyrasite", why)), minor=True)
     return Finding("pyrasite", OK, "gdb and pyrasite are here", minor=True)

@@ -18,7 +18,7 @@ def escaped(text: str) -> str:
     )
 
 
-def color() -> bool | None:
+def _color() -> bool | None:
     """Whether to colour: what the environment says (no-color.org), None to leave it to the terminal."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
@@ -36,14 +36,14 @@ def log(text: str) -> None:
     """A step of the work, on stderr with -v."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get("attach.verbose"):
-        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=color())
+        click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
 
 
 def fail(error: AttachError) -> None:
     """An error as the user sees it: what happened, the slug to look it up by, then what to do, on stderr."""
     prefix = click.style("attach: ", fg="red", bold=True)
     slug = click.style(f"[{error.slug}]", dim=True)
-    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=color())
+    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=_color())
     for line in error.hint.splitlines():
         click.echo("  " + escaped(line), err=True)
 
@@ -61,6 +61,11 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
         ]
         shown.append("  ".join(cells).rstrip()[:limit])
     return "\n".join(shown)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Data that may be coloured, on stdout. Text from a target is escaped by the caller."""
+    click.echo("\n".join(lines), color=_color())
 
 
 def to_terminal() -> bool:

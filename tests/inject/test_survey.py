@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from attach.errors import AttachError
 from attach.finding import NO
-from attach.inject import memory, ptrace, pyrasite, staging
+from attach.inject import memory, preflight, programs, ptrace, staging
 from attach.inject.survey import Survey, survey
 from attach.process import Process
 from tests.inject.support import TARGETS, in_state, inject_test_source, is_waiting, marks
@@ -277,14 +276,23 @@ def test_oneself() -> None:
 
 
 def test_the_programs_of_pyrasite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gdb and pyrasite are found on PATH or beside our Python, gdb tells its version, and a missing one is named."""
+    """gdb on PATH tells its version; without it that way is refused, and what lacks is named."""
     process = Process(os.getpid())
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "gdb and pyrasite" in pyrasite.why_not_pyrasite(process)
-    (tmp_path / "bin").mkdir()
-    for path, text in (("gdb", "GNU gdb (Debian 13.1-3) 13.1"), ("bin/pyrasite", "")):
-        (tmp_path / path).write_text(f"#!/bin/sh\necho '{text}'\n")
-        (tmp_path / path).chmod(0o755)
-    assert pyrasite.why_not_pyrasite(process) == ""
-    assert pyrasite.version_of(pyrasite.find_program("gdb") or "") == "13.1"
+    monkeypatch.syspath_prepend(tmp_path)
+    assert programs.gdb_version() is None
+    (tmp_path / "pyrasite.py").write_text("")
+    assert "needs gdb" in programs.why_not_pyrasite(process)
+    (tmp_path / "gdb").write_text("#!/bin/sh\necho 'GNU gdb (Debian 13.1-3) 13.1'\n")
+    (tmp_path / "gdb").chmod(0o755)
+    assert programs.gdb_version() == "13.1"
+    assert programs.why_not_pyrasite(process) == ""
+
+
+@one_version
+def test_another_machine(interpreter: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that we have no registers for, and without gdb, there is no way in."""
+    monkeypatch.setattr(preflight, "_MACHINES", {})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with in_state(interpreter, "sleep") as target:
+        assert announced(target.pid) == done(target.pid) == "unsupported-machine"

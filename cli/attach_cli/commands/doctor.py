@@ -9,7 +9,7 @@ import click
 
 from attach.doctor import Diagnosis, examine, examine_machine
 from attach.errors import AttachError
-from attach.finding import NO, OK, Finding
+from attach.finding import NO, Finding
 from attach.inject import METHODS
 from attach_cli import console
 from attach_cli.main import attach_options
@@ -43,7 +43,7 @@ def command(ctx: click.Context, pid: int | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(diagnosis.as_dict()))
     else:
-        click.echo("\n".join(_text(diagnosis, bool(ctx.meta.get("attach.verbose")))), color=console.color())
+        console.show(_text(diagnosis, bool(ctx.meta.get("attach.verbose"))))
     return diagnosis.verdict.exit_code
 
 
@@ -54,7 +54,7 @@ def _text(diagnosis: Diagnosis, verbose: bool) -> list[str]:
     answer = verdict.text + (f" [{error.slug}]" if error else "")
     lines = [click.style(line, bold=True, fg="red" if error else "green") for line in _wrapped(answer, width)]
     lines += _hint(error, width, 2) if error else []
-    shown = [finding for finding in diagnosis.findings if verbose or not (finding.minor and finding.level == OK)]
+    shown = [finding for finding in diagnosis.findings if verbose or not finding.minor]
     if error and [finding.error for finding in shown] == [error]:
         return lines  # that was all
     lines.append("")
