@@ -106,10 +106,10 @@ def _interpreter(found: Survey, process: Process) -> list[Finding]:
     }
     findings = [Finding("interpreter", OK, ", ".join(kinds), facts=facts)]
     if build.free_threaded:
-        findings.append(Finding("interpreter", WARNING, "free-threaded builds are untested"))
+        findings.append(Finding("free-threaded", WARNING, "free-threaded builds are untested"))
     if (build.interpreters or 1) > 1:
         text = f"{build.interpreters} interpreters in the process: the agent comes to the main one"
-        findings.append(Finding("interpreter", WARNING, text))
+        findings.append(Finding("interpreters", WARNING, text))
     if executable.endswith(" (deleted)"):
         text = "the executable was deleted or replaced on disk since the start; no obstacle"
         findings.append(Finding("executable", OK, text, minor=True))
@@ -188,7 +188,7 @@ def _surroundings(process: Process) -> list[Finding]:
             tracer = process.tracer_of(tid)
             others += [f"thread {tid} is traced by {tracer[1]} (PID {tracer[0]})"] if tracer else []
     if others:
-        findings.append(Finding("tracer", WARNING, f"{others[0]}; it is not borrowed", facts={"threads": len(others)}))
+        findings.append(Finding("threads", WARNING, f"{others[0]}; it is not borrowed", facts={"threads": len(others)}))
     return findings
 
 

@@ -90,7 +90,7 @@ def survey(process: Process, *, method: str = "auto", force: bool = False, timeo
     if rights.level == OK:
         _look_inside(found, process, method, timeout)
     else:
-        found.checks.append(Finding("interpreter", WARNING, "not known, we may not look into the process"))
+        found.checks.append(Finding("python", WARNING, "not known, we may not look into the process"))
     seccomp = _check("seccomp", lambda: preflight.check_seccomp(process), "no filter")
     if seccomp.error and force:
         seccomp = Finding("seccomp", WARNING, f"{seccomp.text}; --force attaches all the same")
@@ -140,12 +140,12 @@ def _look_inside(found: Survey, process: Process, method: str, timeout: float) -
     except UnsupportedMachine as error:
         _without_registers(found, process, method, error)
     except AttachError as error:
-        found.checks.append(refused("interpreter", error))
+        found.checks.append(refused("python", error))
     except (MemoryFault, DamagedImage) as fault:
         if not process.alive():
             raise TargetExited(process.pid) from None
         message = f"the memory of process {process.pid} is not that of an interpreter we know: {fault}"
-        found.checks.append(refused("interpreter", UnsupportedTarget(message, "Please report this, with the text.")))
+        found.checks.append(refused("python", UnsupportedTarget(message, "Please report this, with the text.")))
     finally:
         memory.close()
 

@@ -154,21 +154,38 @@ def test_an_uninterruptible_wait(interpreter: Interpreter) -> None:
 
 
 @one_version
-def test_a_stopped_process_with_a_filter(interpreter: Interpreter) -> None:
+def test_more_than_one_obstacle(interpreter: Interpreter) -> None:
     """One obstacle does not hide the next, and the first is the one that an injection stumbles over."""
-    with in_state(interpreter, "under_seccomp") as target:
-        assert announced(target.pid) == done(target.pid) == "seccomp"
+    with in_state(interpreter, "finalising") as target:
         os.kill(target.pid, signal.SIGSTOP)
         wait_until(lambda: state_of(target.pid) == "T", "the stop")
         with untouched(target.pid):
             found = survey(Process(target.pid))
-        assert obstacles(found) == ["stopped", "seccomp"]
-        assert found.ways, "the ways in can be told all the same"
+        assert obstacles(found) == ["stopped", "interpreter-not-ready"]
         assert found.error is not None
         assert found.error.slug == done(target.pid)
         assert state_of(target.pid) == "T"
-        os.kill(target.pid, signal.SIGCONT)
-        assert announced(target.pid, force=True) == done(target.pid, force=True) == "ptrace"
+
+
+@one_version
+def test_a_stopped_process(interpreter: Interpreter) -> None:
+    """The ways in are told though it is stopped now."""
+    with in_state(interpreter, "sleep") as target:
+        os.kill(target.pid, signal.SIGSTOP)
+        wait_until(lambda: state_of(target.pid) == "T", "the stop")
+        found = survey(Process(target.pid))
+        assert obstacles(found) == ["stopped"] == [done(target.pid)]
+        assert found.ways
+
+
+@one_version
+@pytest.mark.parametrize("force", [False, True])
+def test_a_seccomp_filter(interpreter: Interpreter, force: bool) -> None:
+    """A filter is told, and --force counts for the survey as for the injection."""
+    with in_state(interpreter, "under_seccomp") as target:
+        with untouched(target.pid):
+            said = announced(target.pid, force=force)
+        assert said == done(target.pid, force=force)
 
 
 @one_version
@@ -231,11 +248,13 @@ def in_child_announced(change: Callable[[], object], pid: int) -> list[str]:
 @one_version
 @pytest.mark.parametrize("change", [become_nobody, without_capability])
 def test_without_the_right(interpreter: Interpreter, change: Callable[[], object]) -> None:
-    """Who may not look inside is told why, and learns what can be seen from outside: a filter, for instance."""
-    with in_state(interpreter, "under_seccomp") as target, untouched(target.pid):
-        verdict, *others = in_child_announced(change, target.pid)
+    """Who may not look inside is told why, and learns what can be seen from outside: a tracer, for instance."""
+    with in_state(interpreter, "sleep") as target, traced(target.pid):
+        with untouched(target.pid):
+            verdict, *others = in_child_announced(change, target.pid)
+        assert others == [verdict, "AlreadyTraced"]
+    with in_state(interpreter, "sleep") as target:
         assert verdict == in_child(change, target.pid)
-        assert others == [verdict, "SeccompFilter"]
         assert not marks(target.pid)
 
 
