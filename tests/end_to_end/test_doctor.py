@@ -268,7 +268,7 @@ def test_no_room_for_descriptors() -> None:
         opened = len(os.listdir(f"/proc/{target.pid}/fd"))
         resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (opened, 1024))
         assert f"descriptors   {opened} of {opened} are open" in attach("doctor", target.pid).stdout
-        assert_explained(attach(target.pid, "start-coverage"), 1)
+        assert attach(target.pid, "start-coverage").code != 0
 
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\n\u202e" + "long " * 60
