@@ -11,8 +11,8 @@
         session.detach()
 
 The rooms: `attach.process` (what /proc says), `attach.inject` (getting code in), `attach.channel` (talking to the
-agent), `attach.report` (coverage.py's reports), `attach.session` (all of them together), `attach.errors`. What runs in
-the target is the package ``attach_agent``; the command line is ``attach_cli``.
+agent), `attach.report` (coverage.py's reports), `attach.session` (all of them together), `attach.doctor` (what would
+happen), `attach.errors`. What runs in the target is the package ``attach_agent``; the command line is ``attach_cli``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Which processes are CPython: for ``attach ps``."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from attach.channel import rendezvous
-from attach.errors import AttachError
+from attach.errors import AttachError, PermissionRefused
 from attach.inject import python_version
 from attach.process import Process, pids
 
@@ -23,14 +22,26 @@ class PythonProcess:
     command: str
 
 
-def python_processes() -> Iterator[PythonProcess]:
-    """Every CPython process that we may look into, by PID; embedded and renamed ones too, told by their symbols."""
+@dataclass
+class Around:
+    """The CPython processes that we may look into, by PID; and how many processes there are that we may not."""
+
+    processes: list[PythonProcess] = field(default_factory=list)
+    hidden: int = 0
+
+
+def look_around() -> Around:
+    """Looks at every process; embedded and renamed interpreters are found too, by their symbols."""
+    around = Around()
     for pid in sorted(pids()):
         try:
-            found = _look(pid)
-        except (AttachError, OSError):  # it ended, is not Python, or is not ours to look into
+            around.processes.append(_look(pid))
+        except (PermissionRefused, PermissionError):
+            with contextlib.suppress(AttachError):
+                around.hidden += not Process(pid).is_kernel_thread
+        except (AttachError, OSError):  # it ended, or is not Python
             continue
-        yield found
+    return around
 
 
 def python_children(process: Process) -> list[int]:

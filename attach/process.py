@@ -101,6 +101,11 @@ class Process:
         return int(self._stat()[1])
 
     @property
+    def is_kernel_thread(self) -> bool:
+        """Whether it has no program at all (PF_KTHREAD in field 9 of /proc/PID/stat; include/linux/sched.h)."""
+        return bool(int(self._stat()[6]) & 0x00200000)
+
+    @property
     def name(self) -> str:
         """The main thread's name, at most 15 bytes (/proc/PID/comm)."""
         return self.read("comm").decode("utf-8", "replace").rstrip("\n")

@@ -132,6 +132,7 @@ class Session:
 
     @staticmethod
     def _inject(process: Process, method: str, deadline: float, force: bool, log: Callable[[str], None]) -> str:
+        rendezvous.check_kernel()
         source = payload.bootstrap(wire.MEMFD_PREFIX + secrets.token_hex(8), process.start_time)
         injection = inject(
             process,

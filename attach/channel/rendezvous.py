@@ -110,6 +110,16 @@ def _parse(process: Process, text: str) -> Rendezvous | None:
     return Rendezvous(process, int(protocol), version, int(descriptor))
 
 
+def check_kernel() -> None:
+    """This kernel has pidfd_getfd(2), asked for a descriptor of nobody. Raises `KernelTooOld`."""
+    if _libc.syscall(SYS_pidfd_getfd, -1, -1, 0) < 0 and ctypes.get_errno() == errno.ENOSYS:
+        raise _too_old()
+
+
+def _too_old() -> KernelTooOld:
+    return KernelTooOld("pidfd_getfd", "5.6")
+
+
 def _copy_descriptor(pid: int, descriptor: int) -> int:
     pidfd = os.pidfd_open(pid)
     try:
@@ -117,7 +127,7 @@ def _copy_descriptor(pid: int, descriptor: int) -> int:
         if copy < 0:
             number = ctypes.get_errno()
             if number == errno.ENOSYS:
-                raise KernelTooOld("pidfd_getfd", "5.6")
+                raise _too_old()
             raise OSError(number, os.strerror(number))
         return copy
     finally:

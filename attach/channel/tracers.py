@@ -70,6 +70,27 @@ def find(
     return content
 
 
+def available(version: tuple[int, int], *, libc: str = "glibc", machine: str = platform.machine()) -> str:
+    """Where `find` would take the tracer from, without reaching for the package index; empty if it had to.
+
+    Raises TracerUnavailable if there is none.
+    """
+    wanted = _Tracer(version, libc, machine)
+    if _own(wanted) is not None:
+        return "the coverage.py that is installed here"
+    return str(wanted.path) if _cached(wanted, lambda _: None) is not None else ""
+
+
+def cached() -> dict[tuple[int, int], str]:
+    """The tracers that lie in the cache and would be used, for this machine: by version, coverage.py's release."""
+    return {
+        version: release
+        for version, release in COVERAGE.items()
+        for libc in PLATFORMS
+        if _cached(_Tracer(version, libc, platform.machine()), lambda _: None) is not None
+    }
+
+
 def fetch(version: tuple[int, int], *, libc: str = "glibc", machine: str = platform.machine()) -> Path:
     """Download the tracer into the cache, also if it is there already; returns the file.
 

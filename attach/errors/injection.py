@@ -58,8 +58,9 @@ class GilHeld(InjectionError):
     def __init__(self, pid: int, seconds: float) -> None:
         super().__init__(
             f"process {pid} did not release its interpreter lock within {seconds:g} s: a C call holds it",
-            "Our thread ends by itself as soon as the lock is free, without doing anything.\n"
-            "Wait longer:  --timeout 60",
+            f"Our thread ends by itself as soon as the lock is free, without doing anything.\n"
+            f"See whether it still is held:  attach doctor {pid}\n"
+            f"Wait longer:  --timeout 60",
         )
 
 

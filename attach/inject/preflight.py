@@ -46,10 +46,7 @@ def open_target(process: Process, *, force: bool = False, note: Callable[[str], 
     Raises the `TargetError` of the first check that fails. `force` skips the one about seccomp; `note` gets what that
     one found.
     """
-    if process.pid == os.getpid():
-        raise UnsupportedTarget(
-            f"{process.pid} is live-attach itself", "A process cannot trace itself. Run  attach  from outside."
-        )
+    check_not_ourselves(process)
     check_running(process)
     check_untraced(process)
     check_own_filter()
@@ -64,6 +61,14 @@ def open_target(process: Process, *, force: bool = False, note: Callable[[str], 
         memory.close()
         raise
     return target
+
+
+def check_not_ourselves(process: Process) -> None:
+    """It is not the process that asks."""
+    if process.pid == os.getpid():
+        raise UnsupportedTarget(
+            f"{process.pid} is live-attach itself", "A process cannot trace itself. Run  attach  from outside."
+        )
 
 
 def check_running(process: Process) -> None:
@@ -134,7 +139,7 @@ def open_memory(process: Process) -> Memory:
 
 def _why_not(process: Process) -> PermissionRefused:
     """The likeliest reason for which the kernel refused (ptrace(2), "Ptrace access mode checking")."""
-    capable = bool(_effective_capabilities() >> _CAP_SYS_PTRACE & 1)
+    capable = may_ptrace_all()
     if not capable and os.geteuid() == 0:
         return PtraceCapabilityMissing(process.pid)
     if not capable and process.euid != os.geteuid():
@@ -146,16 +151,18 @@ def _why_not(process: Process) -> PermissionRefused:
         return NotDumpable(process.pid)
     return PermissionRefused(
         f"the kernel refuses to trace process {process.pid}",
-        "A security module (AppArmor, SELinux) or a user namespace is the usual cause. See:  dmesg | tail",
+        "A security module (AppArmor, SELinux) or a user namespace is the usual cause. See:\n"
+        f"  dmesg | tail\n  attach doctor -v {process.pid}",
     )
 
 
-def _effective_capabilities() -> int:
+def may_ptrace_all() -> bool:
+    """Whether we have the capability SYS_PTRACE, in our own user namespace."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         for line in status:
             if line.startswith("CapEff:"):
-                return int(line.split()[1], 16)
-    return 0
+                return bool(int(line.split()[1], 16) >> _CAP_SYS_PTRACE & 1)
+    return False
 
 
 def ptrace_scope() -> int:
@@ -178,13 +185,19 @@ def check_machine(process: Process) -> Machine:
 def check_python(process: Process, memory: Memory, machine: Machine) -> Runtime:
     """It is CPython 3.8 - 3.15 for this machine, started, and not about to end."""
     runtime = Runtime(process, memory)
+    check_started(runtime, machine)
+    return runtime
+
+
+def check_started(runtime: Runtime, machine: Machine) -> None:
+    """The interpreter is one for this machine, has started, and is not about to end."""
+    process = runtime.process
     if runtime.python.machine != machine.elf_machine:
         raise UnsupportedMachine(process.pid, f"a program for machine {runtime.python.machine}")
     if not runtime.initialised:
         raise InterpreterNotReady(process.pid, "is still starting")
     if runtime.finalising:
         raise InterpreterNotReady(process.pid, "is shutting down")
-    return runtime
 
 
 def check_seccomp(target: Target, note: Callable[[str], None]) -> None:

@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator
 
 from attach.errors import MethodUnavailable, ThreadNotStopping
-from attach.inject.memory import MemoryFault
+from attach.inject.memory import Memory, MemoryFault
 from attach.inject.ptrace import ThreadGone
 from attach.inject.runtime import Runtime
 from attach.inject.staging import NoPlace, StagedScript
 from attach.inject.target import StoppedThread, Target
 
 _METHOD = "remote-exec"
-_COOKIE = b"xdebugpy"
+COOKIE = b"xdebugpy"
 _PLEASE_STOP = 0x20  # _PY_EVAL_PLEASE_STOP_BIT
 _MAX_THREADS = 20_000
 _MAX_INTERPRETERS = 1_000
@@ -43,7 +43,7 @@ class DebugOffsets:
         if runtime.version.pair < (3, 14):
             raise MethodUnavailable(_METHOD, f"CPython {runtime.version} came before PEP 768 (3.14)")
         self.runtime_address = runtime.address("_PyRuntime")
-        if runtime.memory.read(self.runtime_address, 8) != _COOKIE:
+        if runtime.memory.read(self.runtime_address, 8) != COOKIE:
             raise MethodUnavailable(_METHOD, "the interpreter has no debug offsets")
         words = struct.unpack("<128Q", runtime.memory.read(self.runtime_address, 1024))
         layout = _LAYOUTS.get(words[_VERSION] >> 16 & 0xFF)
@@ -61,6 +61,28 @@ class DebugOffsets:
             raise MethodUnavailable(_METHOD, "its debug offsets are not the ones we know")
 
 
+def obedient(runtime: Runtime) -> tuple[DebugOffsets, int]:
+    """The offsets and the main interpreter, of a process that obeys requests. Raises `MethodUnavailable`."""
+    offsets = DebugOffsets(runtime)
+    interpreter = _main_interpreter(runtime.memory, offsets)
+    if runtime.memory.u32(interpreter + offsets.enabled) != 1:
+        raise MethodUnavailable(_METHOD, "the program runs with remote debugging disabled")
+    return offsets, interpreter
+
+
+def _main_interpreter(memory: Memory, offsets: DebugOffsets) -> int:
+    """The main interpreter: the last in the list, since each new one is put in front."""
+    interpreter = memory.u64(offsets.runtime_address + offsets.interpreters)
+    for _ in range(_MAX_INTERPRETERS):
+        if not interpreter:
+            break
+        following = memory.u64(interpreter + offsets.interpreter_next)
+        if not following:
+            return interpreter
+        interpreter = following
+    raise MethodUnavailable(_METHOD, "it has no main interpreter")
+
+
 class RemoteExec:
     """Requests to all threads of the main interpreter to run one script; a context of `start`, `nudge`,
     `finish`.
@@ -70,10 +92,7 @@ class RemoteExec:
 
     def __init__(self, target: Target, source: str, seconds: float) -> None:
         self.target = target
-        self.offsets = DebugOffsets(target.runtime)
-        self._interpreter = self._main_interpreter()
-        if target.memory.u32(self._interpreter + self.offsets.enabled) != 1:
-            raise MethodUnavailable(_METHOD, "the program runs with remote debugging disabled")
+        self.offsets, self._interpreter = obedient(target.runtime)
         self._requested: set[int] = set()
         try:
             self._script = StagedScript(target.process)
@@ -84,19 +103,6 @@ class RemoteExec:
         except NoPlace as place:
             self._script.remove()
             raise MethodUnavailable(_METHOD, str(place)) from None
-
-    def _main_interpreter(self) -> int:
-        """The main interpreter: the last in the list, since each new one is put in front."""
-        memory, offsets = self.target.memory, self.offsets
-        interpreter = memory.u64(offsets.runtime_address + offsets.interpreters)
-        for _ in range(_MAX_INTERPRETERS):
-            if not interpreter:
-                break
-            following = memory.u64(interpreter + offsets.interpreter_next)
-            if not following:
-                return interpreter
-            interpreter = following
-        raise MethodUnavailable(_METHOD, "it has no main interpreter")
 
     def _thread_states(self) -> Iterator[tuple[int, int]]:
         """Address and native id of each thread state of the main interpreter."""

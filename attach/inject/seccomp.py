@@ -80,27 +80,56 @@ class _Filters:
     has_rseq: bool
 
 
+def judge_from_outside(target: Target) -> Judgement | None:
+    """As `judge`, but stops no thread: None where that is the only way to tell."""
+    kinds = _kinds(target.process)
+    judgement = _without_looking(target, kinds)
+    if judgement:
+        return judgement
+    try:
+        _check_may_read()
+    except _Unreadable as reason:
+        return _judge_unread(target, kinds, str(reason), lambda: True)
+    return None
+
+
 def judge(target: Target) -> Judgement:
     """Judges all filters of the process; one thread of each kind is stopped for that, for less than a millisecond.
 
     Raises `NoSuchProcess`, `ThreadNotStopping` and `AlreadyTraced`.
     """
     kinds = _kinds(target.process)
+    judgement = _without_looking(target, kinds)
+    if judgement:
+        return judgement
+    try:
+        return _judge_by_reading(target, kinds, calls_of(target.machine))
+    except _Unreadable as reason:
+        tids = next(iter(kinds.values()))
+        has_rseq = partial(_stopping_one_of, target, tids, StoppedThread.has_rseq)
+        return _judge_unread(target, kinds, str(reason), lambda: has_rseq() is not False)
+
+
+def _without_looking(target: Target, kinds: dict[tuple[int, int], list[int]]) -> Judgement | None:
+    """The judgement that needs no filter's text, if there is one."""
     if not kinds:
         return Judgement(Verdict.NO_FILTER, "it has no seccomp filter")
     if any(mode == _STRICT for mode, _ in kinds):
         return Judgement(Verdict.KILLS, "a thread of it is in strict mode, which kills for anything but read and write")
-    calls = calls_of(target.machine)
-    if not calls:
+    if not calls_of(target.machine):
         return Judgement(Verdict.UNKNOWN, "the system calls of this machine are not known")
-    try:
-        return _judge_by_reading(target, kinds, calls)
-    except _Unreadable as reason:
-        if not _same_as_ours(target.process, kinds):
-            return Judgement(Verdict.UNKNOWN, str(reason))
-    (((_, count), tids),) = kinds.items()
+    return None
+
+
+def _judge_unread(
+    target: Target, kinds: dict[tuple[int, int], list[int]], reason: str, has_rseq: Callable[[], bool]
+) -> Judgement:
+    """The judgement on filters that cannot be read, for `reason`: tried out, if we are under the same."""
+    if not _same_as_ours(target.process, kinds):
+        return Judgement(Verdict.UNKNOWN, reason)
+    ((_, count),) = kinds
     how = f"its {_seccomp_filters(count)}, which we are under as well,"
-    return _verdict(try_out(calls), how, lambda: _stopping_one_of(target, tids, StoppedThread.has_rseq) is not False)
+    return _verdict(try_out(calls_of(target.machine)), how, has_rseq)
 
 
 def _kinds(process: Process) -> dict[tuple[int, int], list[int]]:

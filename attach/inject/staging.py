@@ -7,6 +7,7 @@ own with a random name and mode 0700 that belongs to the target's effective user
 
 import contextlib
 import ctypes
+import errno
 import os
 import struct
 import time
@@ -18,6 +19,7 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_IN_ROOT = 0x02, 0x04, 0x1
 _DIRECTORIES = ("tmp", "var/tmp", "dev/shm")
 _SCRIPT, _ERROR, _RUNS = "run.py", "error", "runs"
 _MAX_ERROR = 4096
+_NOWHERE = "no writable directory in its file system"
 
 #: Leaves no name anywhere, whatever namespace it is run in. Never raises: an exception would be the target's to show.
 _TEMPLATE = """\
@@ -57,6 +59,39 @@ def _openat2(directory: int, name: str, flags: int) -> int:
     return result
 
 
+def has_openat2() -> bool:
+    """Whether this kernel has openat2(2): asked with arguments that it must refuse."""
+    return not (_libc.syscall(_SYS_OPENAT2, -1, None, None, 0) < 0 and ctypes.get_errno() == errno.ENOSYS)
+
+
+def place_for_script(process: Process) -> str:
+    """The directory in which a script would be staged, as the target names it. Nothing is written.
+
+    Raises `NoPlace`.
+    """
+    ours = (os.geteuid(), os.getegid())
+    if ours[0] != 0 and (process.euid, process.egid) != ours:
+        raise NoPlace("cannot write a script for it: only root can hand it over")
+    try:
+        root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise NoPlace(f"its file system cannot be reached: {error.strerror}") from None
+    try:
+        for parent in _DIRECTORIES:
+            try:
+                directory = _openat2(root, parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                if os.access(".", os.W_OK | os.X_OK, dir_fd=directory, effective_ids=True):
+                    return f"/{parent}"
+            finally:
+                os.close(directory)
+    finally:
+        os.close(root)
+    raise NoPlace(_NOWHERE)
+
+
 class StagedScript:
     """A script that the target can read at `path`, which is a path in its own root; removed by `remove`.
 
@@ -79,7 +114,7 @@ class StagedScript:
                 return
         finally:
             os.close(root)
-        raise NoPlace("no writable directory in its file system")
+        raise NoPlace(_NOWHERE)
 
     def _make(self, root: int, parent: str) -> None:
         self._parent = _openat2(root, parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,7 +1,9 @@
 """Which thread to borrow: one parked in a system call, where it holds no lock of the C library."""
 
+from collections.abc import Iterator
+
 from attach.errors import NoSuchProcess
-from attach.inject.machine import Machine
+from attach.inject.machine import Machine, Wait
 from attach.process import Process
 
 
@@ -16,6 +18,17 @@ def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]
     """
     parked: list[int] = []
     in_a_call = False
+    for tid, wait in threads_in_calls(process, machine):
+        in_a_call = True
+        if wait:
+            parked.append(tid)
+            if len(parked) >= 4:
+                break
+    return parked, in_a_call
+
+
+def threads_in_calls(process: Process, machine: Machine) -> Iterator[tuple[int, Wait | None]]:
+    """The threads that are in a system call, the main thread last, each with the wait if it is a suitable one."""
     tids = process.tids()
     for tid in [*tids[1:], tids[0]]:
         try:
@@ -27,9 +40,5 @@ def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]
         number = int(fields[0])
         if number < 0:
             continue
-        in_a_call = True
-        if len(fields) > 6 and machine.wait_named(number, tuple(int(field, 16) for field in fields[1:7])):
-            parked.append(tid)
-            if len(parked) >= 4:
-                break
-    return parked, in_a_call
+        arguments = tuple(int(field, 16) for field in fields[1:7])
+        yield tid, machine.wait_named(number, arguments) if len(arguments) == 6 else None

@@ -55,7 +55,7 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
     """Columns as wide as their widest cell; the last one as it is, cut to the terminal's width if there is one."""
     lines = [list(head), *([escaped(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    limit = terminal_width() if sys.stdout.isatty() else None
+    limit = terminal_width() if to_terminal() else None
     shown = []
     for line in lines:
         cells = [
@@ -64,6 +64,16 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
         ]
         shown.append("  ".join(cells).rstrip()[:limit])
     return "\n".join(shown)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Data that may be coloured, on stdout. Text from a target is escaped by the caller."""
+    click.echo("\n".join(lines), color=_color())
+
+
+def to_terminal() -> bool:
+    """Whether stdout is one."""
+    return sys.stdout.isatty()
 
 
 def terminal_width() -> int:

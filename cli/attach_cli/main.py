@@ -25,10 +25,11 @@ COMMANDS = {
     "status": ("status", "Show the agent and what it does."),
     "detach": ("detach", "Remove the agent completely."),
     "ps": ("ps", "List the Python processes."),
+    "doctor": ("doctor", "Say whether and how one could attach, without doing it."),
     "demo": ("demo", "Start a sample server, attach, measure, report."),
 }
 #: those that are about no process in particular
-GLOBAL_COMMANDS = ("ps", "demo")
+GLOBAL_COMMANDS = ("ps", "doctor", "demo")
 
 
 class PidFirst(click.Group):
@@ -68,7 +69,7 @@ class PidFirst(click.Group):
                 raise click.UsageError(f"what about process {target}? For instance:  attach {target} status", ctx)
             if args[0] not in COMMANDS:
                 raise click.UsageError(_no_command(args[0]), ctx)
-            if args[0] in GLOBAL_COMMANDS:
+            if args[0] in GLOBAL_COMMANDS and args[0] != "doctor":  # which takes it on either side
                 raise click.UsageError(f"{args[0]} takes no process:  attach {args[0]}", ctx)
         elif args[0] not in GLOBAL_COMMANDS and not {"--help", "-h"}.intersection(args):
             raise click.UsageError(f"which process?  attach PID {args[0]}   (list them with: attach ps)", ctx)

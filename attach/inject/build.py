@@ -1,0 +1,73 @@
+"""What kind of interpreter it is, beyond its version: what an operator may want to know when something is odd."""
+
+import os
+import struct
+from dataclasses import dataclass
+
+from attach.inject.memory import MemoryFault
+from attach.inject.remote_exec import COOKIE
+from attach.inject.runtime import Runtime
+
+_OFFSETS_SINCE = (3, 13)
+#: Positions in `_Py_DebugOffsets`, in words of 8 bytes; the same from 3.13 to 3.15.
+_FREE_THREADED, _INTERPRETERS, _NEXT = 2, 5, 8
+MAX_INTERPRETERS = 1_000
+
+#: Parts of the paths of extension modules -> the package whose users switch between greenlets.
+_SWITCHING = {"/gevent/": "gevent", "/greenlet/": "greenlet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One interpreter. None is: cannot be told from outside for this version."""
+
+    libc: str
+    #: The path of libpython, empty if the interpreter is part of the executable.
+    library: str
+    debug: bool
+    free_threaded: bool | None
+    interpreters: int | None
+    #: Of `_SWITCHING`'s packages those that are loaded.
+    switching: tuple[str, ...]
+
+
+def look_at_build(runtime: Runtime, executable: str) -> Build:
+    """Tells the build by symbols and mappings. `executable` is what /proc/PID/exe says."""
+    paths = [mapping.path for mapping in runtime.maps if mapping.executable]
+    words = debug_words(runtime)
+    return Build(
+        libc=_libc(runtime, paths),
+        library="" if runtime.python.path == executable else runtime.python.path,
+        # Include/object.h: only with Py_REF_DEBUG, which --with-pydebug implies
+        debug=runtime.python.symbol("_Py_NegativeRefcount") is not None,
+        free_threaded=bool(words[_FREE_THREADED]) if words else None,
+        interpreters=_count_interpreters(runtime, words) if words else None,
+        switching=tuple(name for part, name in _SWITCHING.items() if any(part in path for path in paths)),
+    )
+
+
+def debug_words(runtime: Runtime) -> tuple[int, ...]:
+    """The first words of `_Py_DebugOffsets` (Include/internal/pycore_debug_offsets.h), empty before 3.13."""
+    if runtime.version.pair < _OFFSETS_SINCE:
+        return ()
+    content = runtime.memory.read(runtime.address("_PyRuntime"), 256)
+    return struct.unpack("<32Q", content) if content.startswith(COOKIE) else ()
+
+
+def _libc(runtime: Runtime, paths: list[str]) -> str:
+    if runtime.find("gnu_get_libc_version"):
+        return "glibc"
+    return "musl" if any("musl" in os.path.basename(path) for path in paths) else "unknown"
+
+
+def _count_interpreters(runtime: Runtime, words: tuple[int, ...]) -> int | None:
+    """How many interpreters there are; None if the list changes under our eyes."""
+    count = 0
+    try:
+        interpreter = runtime.memory.u64(runtime.address("_PyRuntime") + words[_INTERPRETERS])
+        while interpreter and count < MAX_INTERPRETERS:
+            count += 1
+            interpreter = runtime.memory.u64(interpreter + words[_NEXT])
+    except MemoryFault:
+        return None
+    return count
