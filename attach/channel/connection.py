@@ -27,6 +27,15 @@ LARGEST_FRAME = 1 << 26
 SERVICE_CLASSES = ("attach_agent.Service", "attach_agent.Method")
 
 
+def quiet(_line: str) -> None:
+    """The log of those who want none."""
+
+
+def as_dict(pairs: Any) -> dict[str, Any]:
+    """What the agent sends instead of a dictionary: pairs of name and value."""
+    return {str(name): value for name, value in pairs}
+
+
 @dataclass(frozen=True)
 class Hello:
     """The agent's first line: who answers."""
