@@ -66,7 +66,7 @@ $(VENV)/tools: pyproject.toml | $(VENV_PYTHON)
 	@touch $@ $(VENV)/installed
 
 $(VENV)/benchmarks: pyproject.toml | $(VENV_PYTHON)
-	$(PIP) install --editable '.[test,bench]'
+	$(PIP) install --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
 $(VENV_PYTHON):

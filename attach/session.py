@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+from attach import running
 from attach.channel import payload, rendezvous
-from attach.channel.connection import AgentConnection, as_dict, quiet
+from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.coverage import Coverage
-from attach.errors import AgentFailed, AgentUnreachable, AttachError, NotAttached
+from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
 from attach_agent import wire
@@ -129,9 +130,53 @@ class Session:
         """What the agent says about itself: names and plain values."""
         return as_dict(self.connection.call("status"))
 
+    def run(
+        self,
+        code: bytes | str,
+        *,
+        output: running.Output,
+        filename: str = "<attach>",
+        argv: Sequence[str] = (),
+        interrupted: Callable[[], bool] = running.never,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> running.Outcome:
+        """Run code in the process, in a thread and a ``__main__`` namespace of its own; returns when it has ended.
+
+        What its thread prints is handed to `output` while it runs, a traceback included. `filename` and `argv` are
+        what the code is known by and its ``sys.argv``. `interrupted` is asked several times a second: True raises
+        KeyboardInterrupt in the code. So does any exception that leaves this method. `timeout` bounds the start.
+        """
+        meeting = rendezvous.find(self.process)
+        if meeting is None:
+            raise NotAttached(self.process.pid)
+        connection = AgentConnection(meeting.connect(), self.process.pid, timeout=timeout)
+        wanted = running.Code(code.encode() if isinstance(code, str) else code, filename, argv)
+        try:
+            outcome = running.run(connection, self.process, wanted, output, interrupted)
+        except BaseException:
+            connection.abort()
+            raise
+        connection.finish()
+        return outcome
+
     def detach(self) -> None:
-        """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
-        self._leave("detach")
+        """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay.
+
+        CodeRunning, and nothing is changed, while somebody's code runs in the process.
+        """
+        try:
+            self._leave("detach")
+        except RemoteError as error:
+            if error.slug != "code-running":
+                raise
+            raise CodeRunning(self.process.pid) from None
+
+    def release(self) -> None:
+        """Leave; the agent goes too if this session brought it and nobody uses it."""
+        if self.injected:
+            self._leave("withdraw")
+        else:
+            self.close()
 
     def abandon(self) -> None:
         """Leave after an error or an interruption; the agent goes too if this session brought it and nobody uses it."""

@@ -8,7 +8,20 @@ of the standard library are fetched as in ``boot``; everything else is the targe
 
 PACKAGE = "attach_agent"
 C_MODULES = frozenset(
-    ["_ctypes", "_imp", "_operator", "_signal", "_socket", "_struct", "_thread", "_weakref", "errno", "fcntl", "gc"]
+    [
+        "_ctypes",
+        "_imp",
+        "_io",
+        "_operator",
+        "_signal",
+        "_socket",
+        "_struct",
+        "_thread",
+        "_weakref",
+        "errno",
+        "fcntl",
+        "gc",
+    ]
     + ["itertools", "marshal", "posix", "resource", "time", "zlib"]
 )
 
