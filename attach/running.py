@@ -52,15 +52,9 @@ def run(
     """See `attach.session.Session.run`. The connection is this run's alone."""
     if len(code.source) > LARGEST_CODE:
         raise CodeTooLarge(code.filename, len(code.source), LARGEST_CODE)
-    connection.load("run")
     try:
-        connection.call("run_start", code.source, _shown(code.source), code.filename, tuple(code.argv))
-    except RemoteError as error:
-        if error.slug == "no-thread":
-            raise ResourceLimit(process.pid, "another thread", "RLIMIT_NPROC, or TasksMax= of systemd") from None
-        raise
-    connection.wait_without_limit()  # a C call may hold the GIL for as long as it likes
-    try:
+        _start(connection, process, code)
+        connection.wait_without_limit()  # a C call may hold the GIL for as long as it likes
         while True:
             if interrupted():
                 reason = connection.call("run_interrupt")
@@ -73,6 +67,16 @@ def run(
                 return Outcome(str(how))
     except AgentUnreachable:
         _raise_if_ended(process)
+        raise
+
+
+def _start(connection: AgentConnection, process: Process, code: Code) -> None:
+    connection.load("run")
+    try:
+        connection.call("run_start", code.source, _shown(code.source), code.filename, tuple(code.argv))
+    except RemoteError as error:
+        if error.slug == "no-thread":
+            raise ResourceLimit(process.pid, "another thread", "RLIMIT_NPROC, or TasksMax= of systemd") from None
         raise
 
 

@@ -23,6 +23,14 @@ def forget_thread(ident: int, had_threading: bool) -> None:
         threading._active.pop(known_as, None)
 
 
+def forget_hub() -> None:
+    """gevent makes an event loop, with descriptors, for each thread that sleeps or waits; it never goes by itself."""
+    local = sys.modules.get("gevent._hub_local")
+    hub: Any = getattr(local, "get_hub_if_exists", lambda: None)()
+    if hub is not None:
+        hub.destroy(destroy_loop=True)
+
+
 def _give_back_main_thread(threading: Any, ours: int) -> None:
     """CPython before 3.13 takes the thread that first imports ``threading`` for the main thread (bpo-31517)."""
     main = threading._main_thread

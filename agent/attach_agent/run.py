@@ -11,12 +11,12 @@ import _thread
 import posix
 import sys
 
-from .aftermath import forget_thread
+from .aftermath import forget_hub, forget_thread
 from .errors import AgentError
 from .interrupts import Interrupts
 from .source import OperatorSource
 from .streams import Ownership, StandIns, own_streams
-from .tracebacks import PrivateImporter, formatted, show_lines
+from .tracebacks import formatted, show_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Runs:
         self.lock = lock
         #: C's own, which gevent replaces in one case and not in the other; only told apart, never handed out
         self.ident = importer.native(_thread, "get_ident", "get_native_id")
-        self.stand_ins = StandIns(self.ident)
+        self.stand_ins = StandIns(self.ident, importer.alone("attach_agent.stand_in"))
         self.active: set[Run] = set()
         self.of_connection: dict[Any, Run] = {}
 
@@ -171,7 +171,11 @@ class Run:
         self.is_own.end()
         for forget in self.forget:
             forget()
-        forget_thread(self.ident, had_threading)
+        try:
+            forget_thread(self.ident, had_threading)
+            forget_hub()
+        except Exception:  # a threading or gevent unlike those we know: what it keeps of our thread does no harm
+            pass
         self.runs.stand_ins.leave()
         self.runs.ended(self)
         self.how = how
@@ -193,9 +197,12 @@ class Run:
             errors.write(text)
             return EXIT if status else DONE
         except BaseException as error:
-            importer = PrivateImporter(self.runs.importer.get)
-            self.show_lines(importer.module("linecache"))
-            errors.write(formatted(error, importer.module("traceback")))
+            try:
+                import traceback
+            except Exception:  # an import hook of the program forbids it
+                traceback = None  # type: ignore[assignment]
+            self.show_lines(sys.modules.get("linecache"))
+            errors.write(formatted(error, traceback))
             return INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXCEPTION
         return DONE
 
@@ -227,7 +234,7 @@ def exited(error: SystemExit) -> tuple[int, bytes]:
     try:
         return 1, ("%s\n" % (error.code,)).encode("utf-8", "backslashreplace")
     except Exception:  # of its __str__
-        return 1, b""
+        return 1, b"\n"
 
 
 def end_child(how: str) -> None:

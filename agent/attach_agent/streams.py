@@ -11,6 +11,8 @@ import _io
 import posix
 import sys
 
+from .wire import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +24,20 @@ _ABSENT = object()
 STDOUT, STDERR = 1, 2
 _ENCODING = "utf-8"
 
+#: Before 3.14 ``print`` and others use ``sys.stdout`` without a reference of their own (gh-130163): a stand-in that is
+#: freed under a thread that is just printing ends the process. So they stay, one for each stream that they stood for.
+_KEPT = "_live_attach_stand_ins"
+_MUST_KEEP = sys.version_info < (3, 14)
+#: A program that makes streams without end must not fill its memory with ours.
+_MOST_KEPT = 30
+
 
 class StandIns:
-    """The stand-ins of one process. `ident` tells threads apart, greenlets not."""
+    """The stand-ins of one process. `ident` tells threads apart, but no greenlets; `classes` is ``stand_in``."""
 
-    def __init__(self, ident: Callable[[], int]) -> None:
+    def __init__(self, ident: Callable[[], int], classes: dict[str, Any]) -> None:
         self._ident = ident
+        self._classes = classes
         #: thread -> what it meets instead of the program's: name in ``sys`` -> object
         self._own: dict[int, dict[str, Any]] = {}
         #: (name, stand-in, what was there), oldest first
@@ -35,10 +45,10 @@ class StandIns:
 
     def place(self) -> None:
         """Put stand-ins where none of ours is; others may have been put on top of those that we have."""
-        for name, make in (("stdin", Stream), ("stdout", Stream), ("stderr", Stream), ("argv", Arguments)):
+        for name in ("stdin", "stdout", "stderr", "argv"):
             present = sys.__dict__.get(name, _ABSENT)
             if not any(present is stand_in for _, stand_in, _ in self._placed):
-                stand_in = make(self._chooser(name, present))
+                stand_in = self._stand_in(name, present)
                 self._placed.append((name, stand_in, present))
                 sys.__dict__[name] = stand_in
 
@@ -46,6 +56,7 @@ class StandIns:
         """Put the program's back, but where somebody else has replaced ours meanwhile."""
         while self._placed:
             name, stand_in, before = self._placed.pop()
+            object.__setattr__(stand_in, "_live_attach", self._classes["always"](self._instead_of(name, before)))
             if sys.__dict__.get(name, _ABSENT) is stand_in:
                 if before is _ABSENT:
                     del sys.__dict__[name]
@@ -63,99 +74,33 @@ class StandIns:
     def leave(self) -> None:
         self._own.pop(self._ident(), None)
 
-    def _chooser(self, name: str, present: Any) -> Callable[[], Any]:
+    def _stand_in(self, name: str, present: Any) -> Any:
+        own, ident, instead = self._own, self._ident, self._instead_of(name, present)
+        nothing: dict[str, Any] = {}
+
+        def choose() -> Any:
+            return own.get(ident(), nothing).get(name, instead)
+
         if name == "argv":
-            there: Any = present if isinstance(present, list) else []
-        else:
-            there = Nowhere() if present is None or present is _ABSENT else present
-        own, ident, nothing = self._own, self._ident, {}  # type: ignore[var-annotated]
-        return lambda: own.get(ident(), nothing).get(name, there)
+            return self._classes["Arguments"](choose)
+        kept = sys.__dict__.setdefault(_KEPT, []) if _MUST_KEEP else []
+        for version, original, stand_in in kept:
+            if version == __version__ and original is present and not self._is_placed(stand_in):
+                object.__setattr__(stand_in, "_live_attach", choose)
+                return stand_in
+        stand_in = self._classes["Stream"](choose)
+        kept.append((__version__, present, stand_in))
+        del kept[:-_MOST_KEPT]
+        return stand_in
 
+    def _is_placed(self, candidate: Any) -> bool:
+        return any(candidate is stand_in for _, stand_in, _ in self._placed)
 
-class Nowhere:
-    """For a program without this stream: what it writes goes nowhere, as with ``print`` where the stream is None."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def __bool__(self) -> bool:
-        return False
-
-
-class Stream:
-    """A stand-in for a stream. Only what the language looks up in the type is written out here."""
-
-    __slots__ = ("_live_attach",)
-
-    def __init__(self, choose: Callable[[], Any]) -> None:
-        object.__setattr__(self, "_live_attach", choose)
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        return self._live_attach().__class__
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._live_attach(), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._live_attach(), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._live_attach(), name)
-
-    def __dir__(self) -> Any:
-        return dir(self._live_attach())
-
-    def __repr__(self) -> str:
-        return repr(self._live_attach())
-
-    def __bool__(self) -> bool:
-        return bool(self._live_attach())
-
-    def __iter__(self) -> Any:
-        return iter(self._live_attach())
-
-    def __next__(self) -> Any:
-        return next(self._live_attach())
-
-    def __enter__(self) -> Any:
-        return self._live_attach().__enter__()
-
-    def __exit__(self, *error: Any) -> Any:
-        return self._live_attach().__exit__(*error)
-
-
-class Arguments(list):  # type: ignore[type-arg]
-    """A stand-in for ``sys.argv``: a list, for those that insist, which itself holds the program's arguments."""
-
-    def __init__(self, choose: Callable[[], list[Any]]) -> None:
-        super().__init__(choose())
-        self._live_attach = choose
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return list, (list(self._live_attach()),)
-
-    def __radd__(self, other: Any) -> Any:
-        return other + self._live_attach()
-
-
-def _passing_on(name: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **options: Any) -> Any:
-        return getattr(self._live_attach(), name)(*args, **options)
-
-    return method
-
-
-_NAMES = (
-    *("__getitem__", "__setitem__", "__delitem__", "__iter__", "__reversed__", "__len__", "__contains__", "__repr__"),
-    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__add__", "__mul__", "__rmul__"),
-    *("append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"),
-)
-for _name in _NAMES:
-    setattr(Arguments, _name, _passing_on(_name))
+    def _instead_of(self, name: str, present: Any) -> Any:
+        """What the other threads meet."""
+        if name == "argv":
+            return present if isinstance(present, list) else []
+        return self._classes["Nowhere"]() if present is None or present is _ABSENT else present
 
 
 class Output(_io._BufferedIOBase):

@@ -25,7 +25,7 @@ PARTS = {
         "stacks",
         "threadstates",
     ),
-    "run": ("run", "aftermath", "interrupts", "source", "streams", "tracebacks"),
+    "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),
 }
 
 _HOME = Path(wire.__file__).parent

@@ -36,7 +36,7 @@ def _closed(args: list[str]) -> list[str]:
         name = args[at].partition("=")[0]
         code = re.fullmatch(r"-[qvh]*c(.*)", args[at], re.DOTALL)
         at += 2 if args[at] in WITH_VALUE or (code and not code[1]) else 1
-        if code or name == "--payload":
+        if (code or name == "--payload") and at <= len(args):
             return [*args[:at], "--", *args[at:]]
     return args
 
