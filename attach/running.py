@@ -66,7 +66,8 @@ def run(
             if how:
                 return Outcome(str(how))
     except AgentUnreachable:
-        _raise_if_ended(process)
+        if has_ended(process):
+            raise TargetExited(process.pid) from None
         raise
 
 
@@ -88,11 +89,11 @@ def _shown(code: bytes) -> str:
         return code.decode("utf-8", "replace")
 
 
-def _raise_if_ended(process: Process) -> None:
-    """TargetExited if the process is gone; its descriptors are closed a little before it is."""
+def has_ended(process: Process) -> bool:
+    """Whether the process is gone, or about to go: its descriptors are closed a little before."""
     deadline = time.monotonic() + 1.0
     while process.alive():
         if time.monotonic() > deadline:
-            return
+            return False
         time.sleep(0.01)
-    raise TargetExited(process.pid)
+    return True

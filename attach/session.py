@@ -172,11 +172,12 @@ class Session:
             raise CodeRunning(self.process.pid) from None
 
     def release(self) -> None:
-        """Leave; the agent goes too if this session brought it and nobody uses it."""
-        if self.injected:
+        """Leave; the agent goes too if nobody uses it. That the process has ended meanwhile is no error."""
+        try:
             self._leave("withdraw")
-        else:
-            self.close()
+        except (AttachError, OSError):
+            if not running.has_ended(self.process):
+                raise
 
     def abandon(self) -> None:
         """Leave after an error or an interruption; the agent goes too if this session brought it and nobody uses it."""

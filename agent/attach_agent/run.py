@@ -15,7 +15,7 @@ from .aftermath import forget_hub, forget_thread
 from .errors import AgentError
 from .interrupts import Interrupts
 from .source import OperatorSource
-from .streams import Ownership, StandIns, own_streams
+from .streams import STDERR, Ownership, StandIns, own_streams
 from .tracebacks import formatted, show_lines
 
 TYPE_CHECKING = False
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-#: A run that prints waits while so many bytes have not been fetched.
+#: A run that prints waits while so many bytes have not been fetched, what a piece costs besides its content included.
 MOST_WAITING = 4 << 20
+COST = 100
 #: Output is taken in pieces of this size, and handed out in answers of about that.
 PIECE = 1 << 16
 ANSWER = 1 << 20
@@ -108,6 +109,8 @@ class Run:
         self.started = runs.native(_thread, "allocate_lock", "allocate")()
         self.started.acquire()
         self.ident = 0
+        #: what the other threads have for streams
+        self.instead: dict[str, Any] = {}
         #: what takes our lines out of the caches of sources again
         self.forget: list[Callable[[], None]] = []
         self.how = ""
@@ -123,7 +126,7 @@ class Run:
             if size >= ANSWER:
                 break
             count += 1
-            size += len(data)
+            size += len(data) + COST
             if not parts or parts[-1][0] != stream:
                 parts.append((stream, []))
             parts[-1][1].append(data)
@@ -140,7 +143,7 @@ class Run:
             if self.cut:
                 return
             piece = data[at : at + PIECE]
-            self.written += len(piece)
+            self.written += len(piece) + COST
             self.output.append((stream, piece))
             self.tell()
 
@@ -164,8 +167,11 @@ class Run:
                 how = self.work()
             finally:
                 self.interrupts.end()
-        except BaseException:  # an interrupt that came too late for the code and too early for the line above
+        except BaseException as error:  # an interrupt, too late for the code and too early for the line above
             self.interrupts.end()
+            if not isinstance(error, KeyboardInterrupt):
+                how = EXCEPTION
+                self.report(formatted(error, None))
         if not self.is_own():
             end_child(how)
         self.is_own.end()
@@ -184,9 +190,9 @@ class Run:
 
     def work(self) -> str:
         """Run the code; returns how it ended. From `begin` on an interrupt may come between any two lines."""
-        streams = own_streams(self.put, self.is_own, self.runs.stand_ins.originals())
+        self.instead = self.runs.stand_ins.originals()
+        streams = own_streams(self.put, self.is_own, self.instead)
         self.runs.stand_ins.enter(dict(streams, argv=self.argv))
-        errors = streams["stderr"].buffer
         self.show_lines(sys.modules.get("linecache"))
         unblock_signals()
         self.interrupts.begin(self.ident)
@@ -194,7 +200,7 @@ class Run:
             self.execute()
         except SystemExit as error:
             status, text = exited(error)
-            errors.write(text)
+            self.report(text)
             return EXIT if status else DONE
         except BaseException as error:
             try:
@@ -202,9 +208,19 @@ class Run:
             except Exception:  # an import hook of the program forbids it
                 traceback = None  # type: ignore[assignment]
             self.show_lines(sys.modules.get("linecache"))
-            errors.write(formatted(error, traceback))
+            self.report(formatted(error, traceback))
             return INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXCEPTION
         return DONE
+
+    def report(self, text: bytes) -> None:
+        """To stderr, whatever the code did to that: here, or in a child that it forked, to the program's own."""
+        if self.is_own():
+            self.put(STDERR, text)
+        else:
+            try:
+                self.instead["stderr"].write(text.decode("utf-8", "replace"))
+            except Exception:  # there is nobody else to tell
+                pass
 
     def show_lines(self, linecache: Any) -> None:
         if linecache is not None:

@@ -30,6 +30,8 @@ class Output:
     def write(self, stream: int, data: bytes) -> None:
         """`stream` is 1 for stdout, 2 for stderr."""
         file = sys.stderr if stream == 2 else sys.stdout
+        if file is None:  # closed before we were started
+            return
         if not file.isatty():
             file.buffer.write(data)
         else:

@@ -15,7 +15,7 @@ import pytest
 
 from attach_agent import stand_in, streams
 from attach_agent.interrupts import Interrupts
-from attach_agent.run import MOST_WAITING, Run, exited
+from attach_agent.run import MOST_WAITING, PIECE, Run, exited
 from attach_agent.streams import Output, Ownership, StandIns, own_streams
 from attach_agent.tracebacks import formatted, show_lines
 from tests.support.processes import wait_until
@@ -192,10 +192,21 @@ def test_bounded_memory() -> None:
     while len(fetched) < sum(map(len, lines)):
         pieces, how = run.read(1.0)
         assert how == ""
-        assert run.written - run.fetched <= MOST_WAITING + 65536
+        assert run.written - run.fetched <= MOST_WAITING + 2 * PIECE
         fetched += b"".join(data for _, data in pieces)
     writer.join()
     assert fetched == b"".join(lines)
+
+
+def test_small_pieces() -> None:
+    """What counts is the memory that they take, not their length."""
+    run = a_run()
+    writer = threading.Thread(target=lambda: [run.put(1, b"x") for _ in range(MOST_WAITING)], daemon=True)
+    writer.start()
+    wait_until(lambda: run.written >= MOST_WAITING, "the writer to wait")
+    run.cut = True
+    writer.join(30)
+    assert len(run.output) < MOST_WAITING / 50
 
 
 def test_nobody_fetches() -> None:

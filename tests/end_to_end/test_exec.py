@@ -381,6 +381,7 @@ def test_side_by_side(talking: Target, tmp_path: Path) -> None:
         f"open({str(tmp_path)!r} + '/' + sys.argv[1], 'w').close()\n"
         f"while not os.path.exists({str(tmp_path)!r} + '/' + sys.argv[2]): print(sys.argv[1]); time.sleep(0.001)\n"
     )
+    before = settled_picture(talking.pid)
     with (
         started(talking.pid, "exec", "-c", code, "a", "b") as one,
         started(talking.pid, "exec", "-c", code, "b", "c") as other,
@@ -390,6 +391,7 @@ def test_side_by_side(talking: Target, tmp_path: Path) -> None:
         (tmp_path / "c").touch()
         stdout, stderr = other.communicate(timeout=60)
         assert set(stdout.split()) == {"b"} and other.returncode == 0, stderr
+    assert_untouched(before, talking.pid, ignoring=PICTURE)
     end_of_talk(talking, tmp_path)
 
 
@@ -432,6 +434,7 @@ def bare(interpreter: Interpreter, tmp_path: Path) -> Iterator[Target]:
         yield target
 
 
+@on_interpreters("3.8", "3.13", "3.15")
 def test_modules(bare: Target) -> None:
     """Nothing is imported that the code does not import, but what it takes to show a traceback, once."""
     show = "import sys; print(*sorted(sys.modules))"
@@ -485,6 +488,29 @@ def test_terminal(loop_312: Target) -> None:
         shown = terminal.read()
     assert "a\tb\r\n\\x1b[31mred\\x07\r\n" in shown
     assert "ZeroDivisionError: division by zero\r\n" in shown
+
+
+def test_broken_pipe(loop_312: Target) -> None:
+    """When who reads the output has left, the code is interrupted, and exit 141 without a word."""
+    before = with_ctypes(loop_312)
+    with started(loop_312.pid, "exec", "-c", "while True: print(1)") as operator:
+        assert operator.stdout is not None
+        operator.stdout.close()
+        assert operator.wait(60) == 141
+        assert operator.stderr is not None
+        assert operator.stderr.read() == ""
+        operator.stdout = None
+    assert_untouched(before, loop_312.pid, ignoring=PICTURE)
+
+
+@on_interpreters("3.8", "3.14")
+def test_refused_imports(interpreter: Interpreter) -> None:
+    """A program that refuses every import runs code all the same, and the essence of a traceback is shown."""
+    with running([interpreter.path, TARGETS / "refusing.py"], ready="^ready$") as target:
+        done = command.attach(target.pid, "exec", "-c", "print('here')\ndef f():\n    1 / 0\nf()")
+    assert (done.code, done.stdout) == (1, "here\n"), str(done)
+    assert '  File "<attach -c>", line 3, in f\n' in done.stderr
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
 GEVENT = """

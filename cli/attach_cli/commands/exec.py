@@ -16,7 +16,7 @@ import click
 from attach.running import Outcome
 from attach.session import Session
 from attach_cli import console, payloads, sessions
-from attach_cli.main import EXIT_INTERRUPTED, attach_options
+from attach_cli.main import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, attach_options
 
 #: Options with a value, which may be anything, even "-c".
 WITH_VALUE = ("--method", "--timeout", "--payload")
@@ -57,6 +57,10 @@ def command(ctx: click.Context, /, code: str | None, payload: str | None, argume
     session = sessions.attach(sessions.pid())
     try:
         outcome = _run(session, source, filename, argv)
+    except BrokenPipeError:  # as for a program in the pipe: who reads has left
+        session.abandon()
+        sys.stdout = None
+        ctx.exit(EXIT_BROKEN_PIPE)
     except BaseException:
         session.abandon()
         raise
