@@ -231,36 +231,44 @@ def test_the_end_comes_last() -> None:
     assert sum(len(data) for pieces, _ in answers for _, data in pieces) == 5 << 19
 
 
-def test_interrupts_stop_at_the_end() -> None:
-    """Interrupts that race with the end of the code: each comes before it or not at all."""
-    late = []
+@pytest.fixture
+def busy_switching() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
-    def target(interrupts: Interrupts, ready: threading.Event) -> None:
+
+@pytest.mark.usefixtures("busy_switching")
+def test_interrupts_stop_at_the_end() -> None:
+    """Interrupts that come without pause while the code ends come before its end or not at all."""
+    early, late = [], []
+
+    def target(interrupts: Interrupts, rounds: int) -> None:
         try:
             try:
                 interrupts.begin(threading.get_ident())
-                ready.set()
-                for _ in range(20):
+                for _ in range(rounds):
                     pass
-            except KeyboardInterrupt:
-                pass
             finally:
                 interrupts.end()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             interrupts.end()
+            early.append(error)
         try:
-            for _ in range(200):
+            for _ in range(2000):
                 pass
-        except BaseException as error:
+        except KeyboardInterrupt as error:
             late.append(error)
 
-    for _ in range(2000):
-        interrupts, ready = Interrupts(), threading.Event()
-        thread = threading.Thread(target=target, args=(interrupts, ready))
+    for number in range(500):
+        interrupts = Interrupts()
+        thread = threading.Thread(target=target, args=(interrupts, number * 10))
         thread.start()
-        for _ in range(5):
+        while thread.is_alive():
             assert interrupts.send() == ""
-        thread.join()
+    assert early
     assert late == []
 
 

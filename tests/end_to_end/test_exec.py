@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from attach import attach
+from attach import Session, attach
 from tests.agent.coverage.support import package
 from tests.support import command, servers
 from tests.support.command import assert_explained, started, succeed
@@ -184,6 +184,7 @@ def test_gunicorn(flask_server: Target) -> None:
     assert "seen False\n" in done.stderr
     assert_untouched(before, worker, ignoring=("mapped_files", "descriptors"))
     assert servers.interior(flask_server.port) == inside
+    assert not [name for name in inside["threads"] if name.startswith("Dummy")]
     servers.drive_flask(flask_server.port)
 
 
@@ -345,6 +346,8 @@ def test_interrupted_twice(loop: Target, tmp_path: Path) -> None:
     assert f"still running in process {loop.pid}" in stderr
     assert "code of 1 operator is running" in succeed(loop.pid, "status").stdout
     assert_explained(command.attach(loop.pid, "detach"), 6, "[code-running]", "Ctrl-C")
+    Session.join(loop.pid).release()  # the agent has something to do
+    assert "code of 1 operator is running" in succeed(loop.pid, "status").stdout
     stop.touch()
     wait_until(lambda: "is running" not in succeed(loop.pid, "status").stdout, "the end of the code")
     succeed(loop.pid, "detach")
