@@ -493,6 +493,16 @@ def test_terminal(loop_312: Target) -> None:
     assert "ZeroDivisionError: division by zero\r\n" in shown
 
 
+@on_interpreters("3.8", "3.12", "3.15")
+def test_end_of_the_program(bare: Target) -> None:
+    """A program that ends while code runs and prints in it ends as always, and exec says so."""
+    with started(bare.pid, "exec", "-c", "import sys\nwhile True: print(1); sys.enough = 1") as operator:
+        _, stderr = operator.communicate(timeout=60)
+    assert (operator.returncode, "[target-exited]" in stderr) == (3, True), stderr
+    assert bare.wait_for_end() == 0
+    assert (bare.stdout, bare.stderr) == ("ready\ndone\n", "")
+
+
 def test_broken_pipe(loop_312: Target) -> None:
     """When who reads the output has left, the code is interrupted, and exit 141 without a word."""
     before = with_ctypes(loop_312)
