@@ -14,16 +14,21 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
+        self._own = 0
         self._thread = 0  # 0: not now
         self._sending = 0
+        self._early = False
         self._set: Any = None
 
     def begin(self, thread: int) -> None:
-        """`thread` is the ident that CPython knows this thread by."""
-        self._own, self._thread = thread, thread
+        """`thread` is the ident that CPython knows this thread by. KeyboardInterrupt if one was sent before."""
+        self._own = self._thread = thread
+        if self._early:
+            raise KeyboardInterrupt
 
     def send(self) -> str:
         """Returns why not, if that is impossible here. Called by one thread at a time."""
+        self._early = True  # in this order: `begin` sees it, or we see that it has begun
         self._sending += 1
         try:
             # between this and the call the thread may come to its end, which waits for us

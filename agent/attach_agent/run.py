@@ -195,8 +195,8 @@ class Run:
         self.runs.stand_ins.enter(dict(streams, argv=self.argv))
         self.show_lines(sys.modules.get("linecache"))
         unblock_signals()
-        self.interrupts.begin(self.ident)
         try:
+            self.interrupts.begin(self.ident)
             self.execute()
         except SystemExit as error:
             status, text = exited(error)

@@ -272,6 +272,15 @@ def test_interrupts_stop_at_the_end() -> None:
     assert late == []
 
 
+def test_interrupt_before_the_begin() -> None:
+    """One that comes before the thread has begun is not lost."""
+    interrupts = Interrupts()
+    assert interrupts.send() == ""
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.begin(threading.get_ident())
+    interrupts.end()
+
+
 def test_lines_are_put_back() -> None:
     """The source of a run hides a file of that name only while it runs, also where two runs overlap."""
     name = "some.py"
