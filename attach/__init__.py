@@ -11,8 +11,9 @@
         session.detach()
 
 The rooms: `attach.process` (what /proc says), `attach.inject` (getting code in), `attach.channel` (talking to the
-agent), `attach.report` (coverage.py's reports), `attach.session` (all of them together), `attach.doctor` (what would
-happen), `attach.errors`. What runs in the target is the package ``attach_agent``; the command line is ``attach_cli``.
+agent), `attach.report` (coverage.py's reports), `attach.coverage` (measuring), `attach.running` (running code there),
+`attach.session` (all of them together), `attach.doctor` (what would happen), `attach.errors`. What runs in the target
+is the package ``attach_agent``; the command line is ``attach_cli``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 from attach_agent.wire import __version__
 
 if TYPE_CHECKING:
+    from attach.coverage import Scope
     from attach.errors import AttachError
-    from attach.session import Scope, Session
+    from attach.session import Session
 
     attach = Session.attach
 
@@ -36,8 +38,12 @@ def __getattr__(name: str) -> Any:
         from attach.errors import AttachError
 
         return AttachError
-    if name in ("Scope", "Session", "attach"):
-        from attach import session
+    if name == "Scope":
+        from attach.coverage import Scope
 
-        return session.Session.attach if name == "attach" else getattr(session, name)
+        return Scope
+    if name in ("Session", "attach"):
+        from attach.session import Session
+
+        return Session.attach if name == "attach" else Session
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attach.channel import payload, rendezvous, tracers
-from attach.channel.connection import AgentConnection, RemoteError
-from attach.errors import (
-    AgentFailed,
-    AgentUnreachable,
-    AttachError,
-    CoverageNotStarted,
-    CoverageRefused,
-    CoverageRunning,
-    NotAttached,
-    OptionNotUsable,
-)
+from attach import running
+from attach.channel import payload, rendezvous
+from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
+from attach.coverage import Coverage
+from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
 from attach_agent import wire
 
-if TYPE_CHECKING:
-    from attach.report import Measured
-
 DEFAULT_TIMEOUT = 10.0
-
-
-def _quiet(_line: str) -> None:
-    """The log of those who want none."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is measured. Patterns and names mean what they mean to coverage.py (its ``[run]`` section)."""
-
-    source: Sequence[str] = ()
-    include: Sequence[str] = ()
-    omit: Sequence[str] = ()
-    pylib: bool = False
 
 
 class Session:
@@ -60,7 +34,7 @@ class Session:
         self.injected = injected
         #: How the agent got in: "remote-exec", "ptrace", or "present".
         self.method = method
-        self.coverage = Coverage(self)
+        self.coverage = Coverage(process, connection)
 
     @classmethod
     def attach(
@@ -70,7 +44,7 @@ class Session:
         method: str = "auto",
         timeout: float = DEFAULT_TIMEOUT,
         force: bool = False,
-        log: Callable[[str], None] = _quiet,
+        log: Callable[[str], None] = quiet,
     ) -> Session:
         """Attach to a running CPython process, or join the agent that is there already.
 
@@ -155,11 +129,56 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What the agent says about itself: names and plain values."""
-        return _as_dict(self.connection.call("status"))
+        return as_dict(self.connection.call("status"))
+
+    def run(
+        self,
+        code: bytes | str,
+        *,
+        output: running.Output,
+        filename: str = "<attach>",
+        argv: Sequence[str] = (),
+        interrupted: Callable[[], bool] = running.never,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> running.Outcome:
+        """Run code in the process, in a thread and a ``__main__`` namespace of its own; returns when it has ended.
+
+        What its thread prints is handed to `output` while it runs, a traceback included. `filename` and `argv` are
+        what the code is known by and its ``sys.argv``. `interrupted` is asked several times a second: True raises
+        KeyboardInterrupt in the code. So does any exception that leaves this method. `timeout` bounds the start.
+        """
+        meeting = rendezvous.find(self.process)
+        if meeting is None:
+            raise NotAttached(self.process.pid)
+        connection = AgentConnection(meeting.connect(), self.process.pid, timeout=timeout)
+        wanted = running.Code(code.encode() if isinstance(code, str) else code, filename, argv)
+        try:
+            outcome = running.run(connection, self.process, wanted, output, interrupted)
+        except BaseException:
+            connection.abort()
+            raise
+        connection.finish()
+        return outcome
 
     def detach(self) -> None:
-        """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay."""
-        self._leave("detach")
+        """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay.
+
+        CodeRunning, and nothing is changed, while somebody's code runs in the process.
+        """
+        try:
+            self._leave("detach")
+        except RemoteError as error:
+            if error.slug != "code-running":
+                raise
+            raise CodeRunning(self.process.pid) from None
+
+    def release(self) -> None:
+        """Leave; the agent goes too if nobody uses it. That the process has ended meanwhile is no error."""
+        try:
+            self._leave("withdraw")
+        except (AttachError, OSError):
+            if not running.has_ended(self.process):
+                raise
 
     def abandon(self) -> None:
         """Leave after an error or an interruption; the agent goes too if this session brought it and nobody uses it."""
@@ -192,123 +211,3 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Coverage:
-    """Coverage of the session's process."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = _quiet) -> dict[str, Any]:
-        """Measure lines from now on, in every thread and in the frames that are running; returns the status.
-
-        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
-        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense.
-        """
-        connection = self.session.connection
-        connection.load("coverage")
-        options = _options(self.session.process, scope)
-        try:
-            return _as_dict(connection.call("coverage_start", options))
-        except RemoteError as error:
-            if error.slug != "tracer-needed":
-                raise self._translated(error) from None
-        version = connection.hello.python[:2]
-        tracer = tracers.find(version, log=log)
-        try:
-            return _as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
-        except RemoteError as error:
-            raise self._translated(error) from None
-
-    def stop(self, *, discard: bool = False) -> dict[str, Any]:
-        """Stop measuring; the data stays for snapshots unless `discard`."""
-        return _as_dict(self._call("coverage_stop", discard))
-
-    def snapshot(self) -> Measured:
-        """What ran since the start, without stopping or forgetting anything."""
-        from attach.report import Measured
-        from attach.report.rights import owner_of
-
-        if not dict(self.session.status()["coverage"]).keys() >= {"files"}:  # never started, or discarded
-            raise CoverageNotStarted(self.session.process.pid)
-        lines: dict[str, bytes] = {}
-        cursor = 0
-        while cursor >= 0:
-            cursor, files = self._call("coverage_page", cursor)
-            for filename, numbits in files:
-                lines[str(filename)] = bytes(numbits)
-        status = self.session.status()
-        process = self.session.process
-        return Measured(
-            lines=lines,
-            python=self.session.connection.hello.python,
-            root=process.root if process.sees_other_files() else "/",
-            cwd=str(status.get("cwd", "")),
-            left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
-            pid=process.pid,
-            taken_at=time.time(),
-            started=process.started_at(),
-            owner=owner_of(process.pid),
-        )
-
-    def _call(self, name: str, *args: Any) -> Any:
-        try:
-            return self.session.connection.call(name, *args)
-        except RemoteError as error:
-            raise self._translated(error) from None
-
-    def _translated(self, error: RemoteError) -> Exception:
-        pid = self.session.process.pid
-        if error.slug == "coverage-running":
-            return CoverageRunning(pid)
-        if error.slug == "coverage-not-started":
-            return CoverageNotStarted(pid)
-        if error.slug == "bad-option":
-            return OptionNotUsable(error.message)
-        return CoverageRefused(pid, error.message, error.slug)
-
-
-def _options(process: Process, scope: Scope) -> tuple[tuple[str, Any], ...]:
-    """The scope as the agent takes it: directories of the target, package names, regular expressions."""
-    directories, packages = [], []
-    for source in scope.source:
-        directory = _directory(process, source)
-        if directory is not None:
-            directories.append(directory)
-        else:
-            packages.append(source)
-    return (
-        ("source_dirs", tuple(directories)),
-        ("source_pkgs", tuple(packages)),
-        ("include", _regexes(process, scope.include)),
-        ("omit", _regexes(process, scope.omit)),
-        ("pylib", scope.pylib),
-    )
-
-
-def _directory(process: Process, source: str) -> str | None:
-    """The directory of the target that `source` names: relative to where the operator stands, else to its own cwd."""
-    for base in (os.getcwd(), process.cwd):
-        path = os.path.normpath(os.path.join(base, source))
-        if process.is_directory(path):
-            return path
-    return None
-
-
-def _regexes(process: Process, patterns: Sequence[str]) -> tuple[str, ...]:
-    """coverage.py's globs as one regular expression: a relative one counts from the operator's directory."""
-    if not patterns:
-        return ()
-    from coverage.exceptions import ConfigError
-    from coverage.files import globs_to_regex, prep_patterns
-
-    try:
-        return (globs_to_regex(prep_patterns(patterns)).pattern,)
-    except ConfigError as error:
-        raise OptionNotUsable(str(error)) from None
-
-
-def _as_dict(pairs: Any) -> dict[str, Any]:
-    return {str(name): value for name, value in pairs}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .coverage.control import Coverage
+    from .run import Runs
 
 
 class Agent:
@@ -29,10 +30,15 @@ class Agent:
         #: operators are served side by side; what changes the process is done one at a time
         self.lock = importer.native(_thread, "allocate_lock", "allocate")()
         self.coverage: Coverage | None = None
+        self.runs: Runs | None = None
 
     def serve(self, sock: socket) -> None:
         """Answer one operator until it leaves."""
-        Endpoint(sock, self.methods(sock)).serve()
+        try:
+            Endpoint(sock, self.methods(sock)).serve()
+        finally:
+            if self.runs is not None:
+                self.runs.connection_ended(sock)
 
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
         return {
@@ -42,6 +48,9 @@ class Agent:
             "detach": lambda: self.detach(sock),
             "load": self.load,
             "loaded": lambda name: name in self.importer.sources,
+            "run_interrupt": lambda: self.started_runs().interrupt(sock),
+            "run_read": lambda seconds: self.started_runs().read(sock, seconds),
+            "run_start": lambda *code: self.started_runs().start(sock, *code),
             "status": self.status,
             "withdraw": lambda: self.withdraw(sock),
         }
@@ -70,6 +79,18 @@ class Agent:
             raise AgentError("coverage-not-started", "coverage was not started in this process")
         return coverage
 
+    def started_runs(self) -> Runs:
+        """The operator has sent the modules for running code before."""
+        with self.lock:
+            if self.runs is None:
+                part = self.importer.module("attach_agent.run")
+                self.runs = part.Runs(self.importer, self.state["threads"], self.lock)
+            return self.runs
+
+    def running(self) -> int:
+        """How many operators' code is running."""
+        return len(self.runs.active) if self.runs is not None else 0
+
     def status(self) -> tuple[tuple[str, Any], ...]:
         return (
             ("cwd", working_directory()),
@@ -77,11 +98,12 @@ class Agent:
             ("operators", len(self.state["channels"])),
             ("threads", tuple(sorted(self.state["threads"]))),
             ("coverage", self.coverage.status() if self.coverage else ()),
+            ("running", self.running()),
         )
 
     def busy(self) -> bool:
         """Is there anything that must outlive the operators' connections?"""
-        return self.coverage is not None and self.coverage.holds_data()
+        return self.running() > 0 or (self.coverage is not None and self.coverage.holds_data())
 
     def close(self) -> None:
         """Undo everything the agent did to the process; may be called twice."""
@@ -94,6 +116,8 @@ class Agent:
         """In a forked child, which inherits the measuring but none of the threads: undo it here."""
         self.lock = self.importer.native(_thread, "allocate_lock", "allocate")()  # a thread of the parent may hold it
         self.close()
+        if self.runs is not None:
+            self.runs.close()
 
     def withdraw(self, caller: socket) -> tuple[int, ...]:
         """Detach if nothing depends on the agent but the caller: it came with an operator who could not use it."""
@@ -101,6 +125,8 @@ class Agent:
 
     def detach(self, caller: socket) -> tuple[int, ...]:
         """Remove the agent; returns the native ids of the threads that are about to end."""
+        if self.running():
+            raise AgentError("code-running", "code of an operator is running in this process")
         self.close()
         threads = tuple(sorted(self.state["threads"]))
         for sock in list(self.state["channels"]):

@@ -8,7 +8,20 @@ of the standard library are fetched as in ``boot``; everything else is the targe
 
 PACKAGE = "attach_agent"
 C_MODULES = frozenset(
-    ["_ctypes", "_imp", "_operator", "_signal", "_socket", "_struct", "_thread", "_weakref", "errno", "fcntl", "gc"]
+    [
+        "_ctypes",
+        "_imp",
+        "_io",
+        "_operator",
+        "_signal",
+        "_socket",
+        "_struct",
+        "_thread",
+        "_weakref",
+        "errno",
+        "fcntl",
+        "gc",
+    ]
     + ["itertools", "marshal", "posix", "resource", "time", "zlib"]
 )
 
@@ -24,6 +37,7 @@ class Importer:
         self.sources = {}
         self.modules = {}
         builtins = sys.modules["builtins"]
+        self.plain_builtins = builtins
         self.plain_import = builtins.__import__
         self.builtins = dict(builtins.__dict__, __import__=self.import_)
         self.module_type = type(sys)
@@ -80,6 +94,14 @@ class Importer:
                 del self.modules[name]
                 raise
         return module
+
+    def alone(self, name):
+        """A namespace of this module's own, for what may outlive the agent: it imports nothing and keeps nothing."""
+        source, code, _ = self.sources[name]
+        path = "<live-attach>/%s.py" % name[len(PACKAGE) + 1 :]
+        namespace = {"__name__": name, "__builtins__": self.plain_builtins}
+        exec(code or compile(source, path, "exec", 0, True), namespace)
+        return namespace
 
     def get_source(self, name):
         """PEP 302: lets tracebacks show the agent's lines."""

@@ -27,6 +27,15 @@ LARGEST_FRAME = 1 << 26
 SERVICE_CLASSES = ("attach_agent.Service", "attach_agent.Method")
 
 
+def quiet(_line: str) -> None:
+    """The log of those who want none."""
+
+
+def as_dict(pairs: Any) -> dict[str, Any]:
+    """What the agent sends instead of a dictionary: pairs of name and value."""
+    return {str(name): value for name, value in pairs}
+
+
 @dataclass(frozen=True)
 class Hello:
     """The agent's first line: who answers."""
@@ -146,6 +155,10 @@ class AgentConnection:
         if not self.call("loaded", f"attach_agent.{payload.PARTS[part][0]}"):
             self.call("load", payload.pack(part, self.hello.magic))
 
+    def wait_without_limit(self) -> None:
+        """From now on an answer may take as long as it takes; the end of the process still ends the waiting."""
+        self._client._config["sync_request_timeout"] = None
+
     def abort(self) -> None:
         """Leave without a word, also in the middle of an answer."""
         with contextlib.suppress(OSError):
@@ -154,6 +167,15 @@ class AgentConnection:
 
     def close(self) -> None:
         """Leave; what was started goes on without us."""
+        self._client.close()
+
+    def finish(self) -> None:
+        """Leave, and return when the agent has noticed, a second later at most."""
+        with contextlib.suppress(OSError):
+            self._sock.settimeout(1.0)
+            self._sock.shutdown(socket.SHUT_WR)
+            while self._sock.recv(4096):
+                pass
         self._client.close()
 
     def _read_hello(self) -> Hello:

@@ -21,9 +21,11 @@ PARTS = {
         "coverage.neighbours",
         "coverage.recording",
         "coverage.scope",
+        "source",
         "stacks",
         "threadstates",
     ),
+    "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),
 }
 
 _HOME = Path(wire.__file__).parent

@@ -46,6 +46,10 @@
     │   ├── CoverageRefused           exit 6   another tool is in the way
     │   ├── OptionNotUsable           exit 2
     │   └── TracerUnavailable         exit 1
+    ├── RunError                    the process goes on
+    │   ├── CodeRunning               exit 6
+    │   ├── CodeTooLarge              exit 2
+    │   └── NotInterruptible          exit 1
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -95,6 +99,7 @@ from attach.errors.report import (
     ReportConfigNotUsable,
     ReportError,
 )
+from attach.errors.running import CodeRunning, CodeTooLarge, NotInterruptible, RunError
 from attach.errors.target import (
     AlreadyTraced,
     InterpreterNotReady,
@@ -137,6 +142,8 @@ __all__ = [
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
+    "CodeRunning",
+    "CodeTooLarge",
     "CoverageError",
     "CoverageNotStarted",
     "CoverageRefused",
@@ -152,6 +159,7 @@ __all__ = [
     "NotAProcess",
     "NotAttached",
     "NotDumpable",
+    "NotInterruptible",
     "NotPython",
     "NothingMeasured",
     "NothingToReport",
@@ -167,6 +175,7 @@ __all__ = [
     "ReportConfigNotUsable",
     "ReportError",
     "ResourceLimit",
+    "RunError",
     "SeccompDenied",
     "SeccompFilter",
     "SeccompKills",

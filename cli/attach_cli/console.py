@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -16,6 +18,26 @@ def escaped(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
     )
+
+
+class Output:
+    """What code in a target prints: bytes as they come, but on a terminal text, and safe as `escaped` but for lines."""
+
+    def __init__(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {1: decoder("backslashreplace"), 2: decoder("backslashreplace")}
+
+    def write(self, stream: int, data: bytes) -> None:
+        """`stream` is 1 for stdout, 2 for stderr."""
+        file = sys.stderr if stream == 2 else sys.stdout
+        if file is None:  # closed before we were started
+            return
+        if not file.isatty():
+            file.buffer.write(data)
+        else:
+            text = self._decoders[stream].decode(data).replace("\r\n", "\n")
+            file.write("".join(part if part in ("\n", "\t") else escaped(part) for part in re.split(r"([\n\t])", text)))
+        file.flush()
 
 
 def _color() -> bool | None:

@@ -6,6 +6,7 @@ run. So a snapshot is a copy, and no lock is needed anywhere.
 
 from __future__ import annotations
 
+from ..source import OperatorSource
 from ..wire import pack_lines
 
 TYPE_CHECKING = False
@@ -49,6 +50,8 @@ class Recording:
             pass
         if filename[:1] == "<" or len(self.by_code_name) >= MAX_FILENAMES:
             return None
+        if type(dict.get(module_globals, "__loader__")) is OperatorSource:
+            return None  # not remembered: the program may have a file of this name too
         path = self.scope.admits(filename, module_globals)
         lines = None if path is None else self.files.setdefault(path, set())
         return self.by_code_name.setdefault(filename, lines)

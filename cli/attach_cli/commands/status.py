@@ -34,6 +34,7 @@ def command(as_json: bool) -> None:
                 attached_seconds=round(float(status["attached_seconds"]), 1),
                 operators=status["operators"],
                 coverage=dict(status["coverage"]) or None,
+                running=int(status["running"]),
             )
     click.echo(json.dumps(found, default=str) if as_json else "\n".join(_lines(found)))
 
@@ -55,6 +56,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"coverage: stopped, {recorded}")
     else:
         lines.append("coverage: not started")
+    if found["running"]:
+        lines.append(f"exec: code of {found['running']} operator{'s'[found['running'] == 1 :]} is running")
     return lines
 
 

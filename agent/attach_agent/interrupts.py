@@ -1,0 +1,68 @@
+"""KeyboardInterrupt in one thread, and in no other and at no other time: ``PyThreadState_SetAsyncExc``."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Interrupts:
+    """Between `begin` and `end`, which the thread itself calls, `send` from another raises KeyboardInterrupt in it.
+
+    The thread gets it when it runs Python code the next time; a call into C has to return first.
+    """
+
+    def __init__(self) -> None:
+        self._own = 0
+        self._thread = 0  # 0: not now
+        self._sending = 0
+        self._early = False
+        self._set: Any = None
+
+    def begin(self, thread: int) -> None:
+        """`thread` is the ident that CPython knows this thread by. KeyboardInterrupt if one was sent before."""
+        self._own = self._thread = thread
+        if self._early:
+            raise KeyboardInterrupt
+
+    def send(self) -> str:
+        """Returns why not, if that is impossible here. Called by one thread at a time."""
+        self._early = True  # in this order: `begin` sees it, or we see that it has begun
+        self._sending += 1
+        try:
+            # between this and the call the thread may come to its end, which waits for us
+            if self._thread:
+                try:
+                    self._set = self._set or _set_async_exc()
+                except Exception as error:  # no _ctypes, or an audit hook that forbids it
+                    return "%s: %s" % (type(error).__name__, error)
+                self._set(self._thread, id(KeyboardInterrupt))
+            return ""
+        finally:
+            self._sending -= 1
+
+    def end(self) -> None:
+        """None comes after this. Itself it may be interrupted, and called again."""
+        self._thread = 0
+        while self._sending:
+            pass
+        if self._set is not None:
+            self._set(self._own, 0)
+
+
+def _set_async_exc() -> Any:
+    """The function of C (Python/pystate.c), with the address of an exception's class, or 0 to take one back."""
+    import _ctypes
+
+    class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+        _type_ = "L"
+
+    class Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
+        _type_ = "i"
+
+    flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
+    body = {"_flags_": flags, "_restype_": Int, "_argtypes_": (Long, Long)}
+    library = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]  # the whole program, RTLD_NOW
+    address = _ctypes.dlsym(library, "PyThreadState_SetAsyncExc")
+    return type("Function", (_ctypes.CFuncPtr,), body)(address)

@@ -1,0 +1,147 @@
+"""Coverage of an attached process: what ``Session.coverage`` is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attach.channel import tracers
+from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
+from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, OptionNotUsable
+from attach.process import Process
+
+if TYPE_CHECKING:
+    from attach.report import Measured
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is measured. Patterns and names mean what they mean to coverage.py (its ``[run]`` section)."""
+
+    source: Sequence[str] = ()
+    include: Sequence[str] = ()
+    omit: Sequence[str] = ()
+    pylib: bool = False
+
+
+class Coverage:
+    """Coverage of one process."""
+
+    def __init__(self, process: Process, connection: AgentConnection) -> None:
+        self.process = process
+        self.connection = connection
+
+    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = quiet) -> dict[str, Any]:
+        """Measure lines from now on, in every thread and in the frames that are running; returns the status.
+
+        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
+        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
+        OptionNotUsable for a pattern that makes no sense.
+        """
+        connection = self.connection
+        connection.load("coverage")
+        options = _options(self.process, scope)
+        try:
+            return as_dict(connection.call("coverage_start", options))
+        except RemoteError as error:
+            if error.slug != "tracer-needed":
+                raise self._translated(error) from None
+        version = connection.hello.python[:2]
+        tracer = tracers.find(version, log=log)
+        try:
+            return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
+        except RemoteError as error:
+            raise self._translated(error) from None
+
+    def stop(self, *, discard: bool = False) -> dict[str, Any]:
+        """Stop measuring; the data stays for snapshots unless `discard`."""
+        return as_dict(self._call("coverage_stop", discard))
+
+    def snapshot(self) -> Measured:
+        """What ran since the start, without stopping or forgetting anything."""
+        from attach.report import Measured
+        from attach.report.rights import owner_of
+
+        if not dict(self._status()["coverage"]).keys() >= {"files"}:  # never started, or discarded
+            raise CoverageNotStarted(self.process.pid)
+        lines: dict[str, bytes] = {}
+        cursor = 0
+        while cursor >= 0:
+            cursor, files = self._call("coverage_page", cursor)
+            for filename, numbits in files:
+                lines[str(filename)] = bytes(numbits)
+        status = self._status()
+        process = self.process
+        return Measured(
+            lines=lines,
+            python=self.connection.hello.python,
+            root=process.root if process.sees_other_files() else "/",
+            cwd=str(status.get("cwd", "")),
+            left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
+            pid=process.pid,
+            taken_at=time.time(),
+            started=process.started_at(),
+            owner=owner_of(process.pid),
+        )
+
+    def _status(self) -> dict[str, Any]:
+        return as_dict(self.connection.call("status"))
+
+    def _call(self, name: str, *args: Any) -> Any:
+        try:
+            return self.connection.call(name, *args)
+        except RemoteError as error:
+            raise self._translated(error) from None
+
+    def _translated(self, error: RemoteError) -> Exception:
+        pid = self.process.pid
+        if error.slug == "coverage-running":
+            return CoverageRunning(pid)
+        if error.slug == "coverage-not-started":
+            return CoverageNotStarted(pid)
+        if error.slug == "bad-option":
+            return OptionNotUsable(error.message)
+        return CoverageRefused(pid, error.message, error.slug)
+
+
+def _options(process: Process, scope: Scope) -> tuple[tuple[str, Any], ...]:
+    """The scope as the agent takes it: directories of the target, package names, regular expressions."""
+    directories, packages = [], []
+    for source in scope.source:
+        directory = _directory(process, source)
+        if directory is not None:
+            directories.append(directory)
+        else:
+            packages.append(source)
+    return (
+        ("source_dirs", tuple(directories)),
+        ("source_pkgs", tuple(packages)),
+        ("include", _regexes(process, scope.include)),
+        ("omit", _regexes(process, scope.omit)),
+        ("pylib", scope.pylib),
+    )
+
+
+def _directory(process: Process, source: str) -> str | None:
+    """The directory of the target that `source` names: relative to where the operator stands, else to its own cwd."""
+    for base in (os.getcwd(), process.cwd):
+        path = os.path.normpath(os.path.join(base, source))
+        if process.is_directory(path):
+            return path
+    return None
+
+
+def _regexes(process: Process, patterns: Sequence[str]) -> tuple[str, ...]:
+    """coverage.py's globs as one regular expression: a relative one counts from the operator's directory."""
+    if not patterns:
+        return ()
+    from coverage.exceptions import ConfigError
+    from coverage.files import globs_to_regex, prep_patterns
+
+    try:
+        return (globs_to_regex(prep_patterns(patterns)).pattern,)
+    except ConfigError as error:
+        raise OptionNotUsable(str(error)) from None
