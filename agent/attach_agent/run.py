@@ -6,7 +6,6 @@ the run does, the code gets a KeyboardInterrupt, as a program whose terminal is 
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import _thread
 import posix
 import sys
@@ -264,7 +263,13 @@ def end_child(how: str) -> None:
 
 
 def unblock_signals() -> None:
-    """The signals of the process's main thread: ours are blocked, and a program started here would inherit that."""
+    """The signals of the process's main thread: ours are blocked, and a program started here would inherit that.
+
+    Importing ``_signal`` where nobody has would have SIGINT raise KeyboardInterrupt there: see boot.py.
+    """
+    signal = sys.modules.get("_signal")
+    if signal is None:
+        return
     try:
         descriptor = posix.open("/proc/self/status", posix.O_RDONLY | posix.O_CLOEXEC)
         try:
@@ -274,4 +279,4 @@ def unblock_signals() -> None:
         blocked = int(status.partition(b"\nSigBlk:")[2].split()[0], 16)
     except (OSError, ValueError, IndexError):
         blocked = 0
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, [n for n in range(1, 65) if blocked >> (n - 1) & 1])
+    signal.pthread_sigmask(signal.SIG_SETMASK, [n for n in range(1, 65) if blocked >> (n - 1) & 1])
