@@ -76,14 +76,17 @@ class Runtime:
         return self._images[mapping.start]
 
     def _find_python(self) -> Image:
-        """The interpreter; of several, as where an extension drags in a libpython of its own, the one that runs."""
+        """The interpreter; of several, as where an extension drags in a libpython of its own, the one that runs.
+
+        One without ``_PyRuntime`` is older than 3.7 and cannot be asked: it counts only where there is no other.
+        """
         found = []
         for mapping in self._mappings:
             image = self.image(mapping)
             try:
                 if image and image.symbol("Py_AddPendingCall") and image.symbol("PyGILState_Ensure"):
                     found.append(image)
-                    if is_initialised(image, self.memory):
+                    if image.symbol("_PyRuntime") and is_initialised(image, self.memory):
                         return image
             except DamagedImage:
                 continue
