@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from attach.channel import rendezvous
 from attach.errors import AttachError
 from attach.inject import python_version
+from attach.proc import check_proc
 from attach.process import Process, pids
 
 
@@ -24,7 +25,11 @@ class PythonProcess:
 
 
 def python_processes() -> Iterator[PythonProcess]:
-    """Every CPython process that we may look into, by PID; embedded and renamed ones too, told by their symbols."""
+    """Every CPython process that we may look into, by PID; embedded and renamed ones too, told by their symbols.
+
+    Raises `OtherProc`.
+    """
+    check_proc()
     for pid in sorted(pids()):
         try:
             found = _look(pid)

@@ -6,6 +6,7 @@
     ├── TargetError                 the process cannot be attached to
     │   ├── NoSuchProcess             exit 3
     │   ├── NotAProcess               exit 3   the number is a thread's
+    │   ├── OtherProc                 exit 5
     │   ├── ZombieProcess             exit 3
     │   ├── TargetExited              exit 3   it ended meanwhile
     │   ├── PermissionRefused         exit 4
@@ -96,6 +97,7 @@ from attach.errors.target import (
     NotAProcess,
     NotDumpable,
     NotPython,
+    OtherProc,
     OtherUser,
     PermissionRefused,
     PtraceCapabilityMissing,
@@ -146,6 +148,7 @@ __all__ = [
     "NothingMeasured",
     "NothingToReport",
     "OptionNotUsable",
+    "OtherProc",
     "OtherUser",
     "OutputNotWritable",
     "PermissionRefused",

@@ -59,7 +59,7 @@ class GilHeld(InjectionError):
         super().__init__(
             f"process {pid} did not release its interpreter lock within {seconds:g} s: a C call holds it",
             "Our thread ends by itself as soon as the lock is free, without doing anything.\n"
-            "Wait longer:  --timeout 60",
+            "Wait longer:  --timeout 60. uWSGI keeps the lock between requests unless it has  enable-threads.",
         )
 
 

@@ -2,6 +2,6 @@
 
 from attach.inject.injection import Injection
 from attach.inject.ladder import METHODS, inject
-from attach.inject.preflight import check_rights, check_running, python_version
+from attach.inject.preflight import c_library, check_rights, check_running, python_version
 
-__all__ = ["METHODS", "Injection", "check_rights", "check_running", "inject", "python_version"]
+__all__ = ["METHODS", "Injection", "c_library", "check_rights", "check_running", "inject", "python_version"]

@@ -83,6 +83,15 @@ def python_version(process: Process) -> str:
         memory.close()
 
 
+def c_library(process: Process) -> str:
+    """The C library it runs on, "glibc" or "musl". Raises as `python_version`."""
+    memory = open_memory(process)
+    try:
+        return "glibc" if Runtime(process, memory).find("gnu_get_libc_version") else "musl"
+    finally:
+        memory.close()
+
+
 def check_untraced(process: Process) -> None:
     """No other program traces the main thread; another live-attach does so for milliseconds only.
 
