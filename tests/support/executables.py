@@ -118,8 +118,8 @@ def frozen(interpreter: Interpreter, script: Path) -> Path:
     with locked(folder / f".{program.name}.lock"):
         if not program.exists():
             work = folder / f"{program.name}.work"
-            command: list[str | Path] = [python, "-I", "-m", "PyInstaller", "--onefile", "--log-level=ERROR", "--name", program.name]
-            command += ["--distpath", work, "--workpath", work / "build", "--specpath", work, script]
+            command: list[str | Path] = [python, "-I", "-m", "PyInstaller", "--onefile", "--log-level=ERROR"]
+            command += ["--name", program.name, "--distpath", work, "--workpath", work / "build", "--specpath", work, script]
             done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             if re.search("library", done.stderr) and done.returncode:
                 pytest.skip(f"PyInstaller needs a shared libpython: {done.stderr[-300:]}")
