@@ -119,7 +119,8 @@ def frozen(interpreter: Interpreter, script: Path) -> Path:
         if not program.exists():
             work = folder / f"{program.name}.work"
             command: list[str | Path] = [python, "-I", "-m", "PyInstaller", "--onefile", "--log-level=ERROR"]
-            command += ["--name", program.name, "--distpath", work, "--workpath", work / "build", "--specpath", work, script]
+            command += ["--name", program.name, "--distpath", work, "--workpath", work / "build"]
+            command += ["--specpath", work, script]
             done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
             if re.search("library", done.stderr) and done.returncode:
                 pytest.skip(f"PyInstaller needs a shared libpython: {done.stderr[-300:]}")
