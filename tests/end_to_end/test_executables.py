@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import attach, succeed
+from tests.support.environments import EMBEDDERS, environment
 from tests.support.executables import EMBEDDING, compiled, copied, frozen, shared_library, without_sections
 from tests.support.interpreters import Interpreter, on_interpreters, require_interpreter
 from tests.support.marks import TARGETS
 from tests.support.picture import assert_untouched, settled_picture
-from tests.support.processes import Target, running, wait_until
+from tests.support.processes import Target, http_get, running, wait_until
 
 STEPS = TARGETS / "steps.py"
 both_linkings = on_interpreters("3.11", "3.14")
@@ -199,6 +200,24 @@ def test_the_python_in_gdb() -> None:
     run = f"python __file__ = {str(STEPS)!r}; exec(compile(open(__file__).read(), __file__, 'exec'))"
     with running(["gdb", "-nx", "-batch", "-ex", run], ready="^ready$") as target:
         assert_measured_and_left(target)
+
+
+@on_interpreters("3.8", "3.14")
+def test_uwsgi(interpreter: Interpreter) -> None:
+    """uWSGI in one process, which serves requests while it is measured."""
+    uwsgi = environment(interpreter, EMBEDDERS).parent / "uwsgi"
+    command = [uwsgi, "--http-socket", "127.0.0.1:0", "--wsgi-file", TARGETS / "wsgi_steps.py", "--need-app"]
+    command += ["--enable-threads", "--die-on-term"]
+    with running(command, ready=r"bound to TCP address 127\.0\.0\.1:(?P<port>\d+)") as target:
+        target.wait_for("spawned uWSGI worker 1")
+        before = settled_picture(target.pid)
+        assert len(listed(target.pid)) == 1
+        succeed(target.pid, "start-coverage", "-L")
+        assert http_get(target.port).text == "2"
+        assert "wsgi_steps.py" in succeed(target.pid, "snapshot").stdout
+        succeed(target.pid, "detach")
+        assert_untouched(before, target.pid, ignoring=("mapped_files",))
+        assert http_get(target.port).text == "2"
 
 
 @on_interpreters("3.12")
