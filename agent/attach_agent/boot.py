@@ -111,7 +111,7 @@ def boot(mark, protocol, version, start):
                 # them. Faults stay unblocked, for faulthandler; 32 and 33 are glibc's own.
                 faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP)
                 signal.pthread_sigmask(signal.SIG_BLOCK, [n for n in range(1, 65) if n not in faults + (32, 33)])
-            fd = posix.open("/proc/self/task/%d/comm" % tid, posix.O_WRONLY | posix.O_CLOEXEC)
+            fd = posix.open("/proc/thread-self/comm", posix.O_WRONLY | posix.O_CLOEXEC)
             try:
                 posix.write(fd, b"live-attach")
             finally:
