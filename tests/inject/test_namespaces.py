@@ -105,7 +105,7 @@ def test_no_place_for_a_script(interpreter: Interpreter) -> None:
 @pytest.mark.parametrize("method", ["ptrace", "remote-exec"])
 @on_interpreters("3.14")
 def test_ids_of_another_namespace(interpreter: Interpreter, method: str) -> None:
-    """The ids of the target's threads in its own namespace are those of our bystander's threads: nobody touches them."""
+    """Where threads of the target have, in their namespace, the ids of a bystander's, nobody touches the bystander."""
     with in_state(interpreter, "idle_threads") as bystander:
         before = picture(bystander.pid)
         its_tids = set(Process(bystander.pid).tids())

@@ -8,12 +8,16 @@ something.
 """
 
 import ctypes
+import errno
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
+config: dict[str, Any] = {}
 CLONE = {
     "time": 0x80,
     "mnt": 0x20000,
@@ -29,19 +33,21 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 FORBIDDEN = 77
+#: What the kernel says where namespaces are forbidden, or no more of them allowed (unshare(2)).
+FORBIDDING = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOSPC)
 
 
-def check(result):
+def check(result: int) -> None:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
-def mount(source, target, kind=None, flags=0, options=None):
+def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
     check(libc.mount(*(text and text.encode() for text in (source, target, kind)), flags, options and options.encode()))
 
 
-def unshare(names):
+def unshare(names: list[str]) -> None:
     """Enter new namespaces of these kinds."""
     flags = 0
     for name in names:
@@ -49,7 +55,7 @@ def unshare(names):
     check(libc.unshare(flags))
 
 
-def bind(path, root):
+def bind(path: str, root: str) -> None:
     """Show `path` at the same place below `root`; parents are made, and everybody may go through them."""
     target = root + path
     if os.path.islink(path):
@@ -64,7 +70,7 @@ def bind(path, root):
     mount(path, target, flags=MS_BIND | MS_REC)
 
 
-def build_root(config):
+def build_root() -> None:
     """A file system of its own on a tmpfs: the machine's programs, the files of the test, and a /tmp as wanted."""
     root = config["root"]
     mount("tmpfs", root, "tmpfs", options="mode=755")
@@ -88,7 +94,7 @@ def build_root(config):
         mount("tmpfs", root + path, "tmpfs", MS_NOEXEC if state == "noexec" else 0, "mode=1777")
 
 
-def enter_root(config):
+def enter_root() -> None:
     """Make it ours, by pivot_root(2) as runtimes do, or by chroot(2)."""
     root = config["root"]
     mount(root, root, flags=MS_BIND | MS_REC)  # the mount below is locked in a new user namespace
@@ -107,7 +113,7 @@ def enter_root(config):
     os.chdir("/")
 
 
-def map_ids(inner, outer, count):
+def map_ids(inner: int, outer: int, count: int) -> Callable[[], None]:
     """Map the ids of our new user namespace, by a child that has stayed in the old one; call before `unshare`."""
     reading, writing = os.pipe()
     parent = os.getpid()
@@ -118,18 +124,18 @@ def map_ids(inner, outer, count):
         status = 0
         try:
             if os.geteuid():
-                with open("/proc/%d/setgroups" % parent, "w") as file:
+                with open(f"/proc/{parent}/setgroups", "w") as file:
                     file.write("deny")
             for name in ("uid_map", "gid_map"):
-                with open("/proc/%d/%s" % (parent, name), "w") as file:
-                    file.write("%d %d %d\n" % (inner, outer, count))
+                with open(f"/proc/{parent}/{name}", "w") as file:
+                    file.write(f"{inner} {outer} {count}\n")
         except OSError as error:
             print(error, file=sys.stderr)
             status = FORBIDDEN
         os._exit(status)
     os.close(reading)
 
-    def done():
+    def done() -> None:
         os.close(writing)
         if os.waitpid(child, 0)[1]:
             os._exit(FORBIDDEN)
@@ -137,7 +143,7 @@ def map_ids(inner, outer, count):
     return done
 
 
-def new_user_namespace(others, mapping):
+def new_user_namespace(others: list[str], mapping: tuple[int, int, int]) -> None:
     """Enter a new user namespace, and with it, so that they belong to it, the `others`."""
     done = map_ids(*mapping)
     unshare(["user", *others])
@@ -145,7 +151,7 @@ def new_user_namespace(others, mapping):
     become(mapping[0])
 
 
-def go_on_in_child():
+def go_on_in_child() -> None:
     """Fork; the child returns, this process waits for it and ends as it does."""
     parent = os.getpid()
     child = os.fork()
@@ -155,13 +161,13 @@ def go_on_in_child():
     die_with(parent)
 
 
-def die_with(parent):
+def die_with(parent: int) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if "pid" not in config["namespaces"] and os.getppid() != parent:
         os._exit(1)
 
 
-def become(uid):
+def become(uid: int) -> None:
     """Change to another user for good. Then the kernel protects us from him, and forgets with whom we end."""
     try:
         os.setgroups([])
@@ -173,39 +179,41 @@ def become(uid):
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def contain():
-    """Enter all that is wanted."""
-    wanted = list(config["namespaces"])
+def surround() -> None:
+    """All that has to be there before the program's own namespaces: its files, and who makes the rest."""
     if os.geteuid():
         new_user_namespace(["mnt"], (0, os.geteuid(), 1))
     elif config["root"]:
         unshare(["mnt"])
     if config["root"]:
         mount(None, "/", flags=MS_REC | MS_PRIVATE)
-        build_root(config)
+        build_root()
     if config["creator"]:  # an ordinary user, who makes everything else in a namespace of his own (rootless)
         become(config["creator"])
     if config["outer_user"]:  # one around it, in which an operator may be
         new_user_namespace([], (0, 0, 1))
         go_on_in_child()
-    others = [name for name in wanted if name != "user"]
-    if config["root"] and "user" in wanted and "mnt" not in others:
-        others.append("mnt")
-    if "user" in wanted:
-        new_user_namespace(others, config["mapping"])
-    else:
+
+
+def contain() -> None:
+    """Enter all that is wanted."""
+    surround()
+    others = [name for name in config["namespaces"] if name != "user"]
+    if "user" not in config["namespaces"]:
         unshare(others)
-    if "time" in wanted:
+    else:
+        if config["root"] and "mnt" not in others:
+            others.append("mnt")
+        new_user_namespace(others, config["mapping"])
+    if "time" in others:
         with open("/proc/self/timens_offsets", "w") as file:
             file.write("boottime 100000 0\nmonotonic 100000 0\n")
-    if "uts" in wanted:
-        libc.sethostname(b"inner", 5)
     go_on_in_child()
     for _ in range(config["nested"]):
         unshare(["pid"])
         go_on_in_child()
     if config["root"]:
-        enter_root(config)
+        enter_root()
     if config["last_pid"]:
         with open("/proc/sys/kernel/ns_last_pid", "w") as file:
             file.write(str(config["last_pid"]))
@@ -213,7 +221,7 @@ def contain():
         go_on_in_child()
 
 
-def main(program):
+def main(program: list[str]) -> None:
     """Enter the container, and become the program in it."""
     # it ends with the process that started it, whatever becomes of that
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -222,11 +230,13 @@ def main(program):
         if config["uid"]:
             become(config["uid"])
     except OSError as error:
-        print("container_init: the kernel forbids it: %s" % error, file=sys.stderr, flush=True)
+        if error.errno not in FORBIDDING:
+            raise
+        print(f"container_init: the kernel forbids it: {error}", file=sys.stderr, flush=True)
         os._exit(FORBIDDEN)
     os.execv(program[0], program)
 
 
 if __name__ == "__main__":
-    config = json.loads(sys.argv[1])
+    config |= json.loads(sys.argv[1])
     main(sys.argv[2:])

@@ -27,8 +27,9 @@ class Container:
 
     #: Namespaces of its own, by their names in /proc/PID/ns.
     namespaces: tuple[str, ...] = ()
-    #: Whether it has a file system of its own; its sources are then in /app, and nowhere else.
+    #: Whether it has a file system of its own; the program is then in `place`.
     own_root: bool = False
+    place: str = "/app"
     #: Whether that was entered by chroot(2) instead of pivot_root(2).
     chroot: bool = False
     read_only: bool = False
@@ -81,9 +82,10 @@ def contained(
             # what is fetched is not at its place in /usr, but in a folder that has its own C library
             prefix = prefix.parent if prefix.name == "usr" and prefix != Path("/usr") else prefix
             shown = [*SHOWN, *DEVICES, *map(str, more)] + ([] if str(prefix) == "/usr" else [str(prefix)])
-            place = f"/app/{script.name}"
+            place = f"{container.place}/{script.name}"
             config |= {"root": root, "shown": shown, "files": {place: str(script)}}
-        command = [sys.executable, "-I", INIT, json.dumps(config), interpreter.path, place, *arguments]
+        command: list[str | Path] = [sys.executable, "-I", INIT, json.dumps(config)]
+        command += [interpreter.path, place, *arguments]
         try:
             with running(command, ready="^ready$") as target:
                 yield Contained(innermost(target.pid), target)
