@@ -99,6 +99,15 @@ def test_from_inside(interpreter: Interpreter) -> None:
 
 
 @needs_root
+@on_interpreters("3.12")
+def test_from_a_sidecar(interpreter: Interpreter) -> None:
+    """An operator in the container's PID namespace, with a file system of its own."""
+    with contained(Container(("mnt", "pid", "net"), own_root=True), interpreter, STEPS) as container:
+        beside = ["nsenter", "--target", str(container.pid), "--pid", "unshare", "--mount-proc"]
+        assert_measured_and_left(container, 1, [*beside, *ATTACH])
+
+
+@needs_root
 @on_interpreters("3.11")
 def test_from_another_time_namespace(interpreter: Interpreter) -> None:
     """Operators in different time namespaces meet the same agent."""
