@@ -62,13 +62,16 @@ class ZombieProcess(TargetError):
 
 
 class TargetExited(TargetError):
-    """The process ended while we worked on it."""
+    """The process ended while we worked on it, or became another program by execve(2)."""
 
     slug = "target-exited"
     exit_code = EXIT_NO_PROCESS
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"process {pid} ended meanwhile", "List the Python processes with:  attach ps")
+    def __init__(self, pid: int, *, replaced: bool = False) -> None:
+        super().__init__(
+            f"process {pid} became another program meanwhile" if replaced else f"process {pid} ended meanwhile",
+            "List the Python processes with:  attach ps",
+        )
 
 
 class PermissionRefused(TargetError):
