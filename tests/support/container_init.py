@@ -130,7 +130,7 @@ def map_ids(inner: int, outer: int, count: int) -> Callable[[], None]:
                 with open(f"/proc/{parent}/{name}", "w") as file:
                     file.write(f"{inner} {outer} {count}\n")
         except OSError as error:
-            print(error, file=sys.stderr)
+            print(f"container_init: the kernel forbids it: {error}", file=sys.stderr, flush=True)
             status = FORBIDDEN
         os._exit(status)
     os.close(reading)
