@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attach.channel import tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, OptionNotUsable
+from attach.inject import c_library
 from attach.process import Process
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Coverage:
             if error.slug != "tracer-needed":
                 raise self._translated(error) from None
         version = connection.hello.python[:2]
-        tracer = tracers.find(version, log=log)
+        tracer = tracers.find(version, libc=c_library(self.process), log=log)
         try:
             return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
         except RemoteError as error:
@@ -129,9 +131,29 @@ def _directory(process: Process, source: str) -> str | None:
     """The directory of the target that `source` names: relative to where the operator stands, else to its own cwd."""
     for base in (os.getcwd(), process.cwd):
         path = os.path.normpath(os.path.join(base, source))
-        if process.is_directory(path):
+        if _is_directory(process, path):
             return path
     return None
+
+
+def _is_directory(process: Process, path: str) -> bool:
+    """Whether `path`, absolute, is a directory in the target's file system, whose links lead below its own root."""
+    if not process.sees_other_files():
+        return os.path.isdir(path)
+    from attach.report.sources import walk
+
+    try:
+        root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found, _ = walk(root, path)
+        finally:
+            os.close(root)
+    except OSError:
+        return False
+    try:
+        return stat.S_ISDIR(os.fstat(found).st_mode)
+    finally:
+        os.close(found)
 
 
 def _regexes(process: Process, patterns: Sequence[str]) -> tuple[str, ...]:

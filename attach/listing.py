@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from attach.channel import rendezvous
 from attach.errors import AttachError, PermissionRefused
 from attach.inject import python_version
+from attach.proc import check_proc
 from attach.process import Process, pids
 
 
@@ -31,7 +32,11 @@ class Around:
 
 
 def look_around() -> Around:
-    """Looks at every process; embedded and renamed interpreters are found too, by their symbols."""
+    """Looks at every process; embedded and renamed interpreters are found too, by their symbols.
+
+    Raises `OtherProc`.
+    """
+    check_proc()
     around = Around()
     for pid in sorted(pids()):
         try:

@@ -11,26 +11,31 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from attach.errors import NoSuchProcess, NotAProcess
+from attach.proc import boottime_offset, check_proc
 
 #: The namespaces that matter for attaching (namespaces(7)).
 NAMESPACES = ("mnt", "pid", "net", "user", "time")
+#: How many bytes of a command line are read: a process can make its own as long as it likes.
+_LONGEST_ARGV = 1 << 16
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 class Process:
     """One process, told from a later one with the same PID by its start time.
 
-    Raises `NoSuchProcess`, or `NotAProcess` when the number is a thread's.
+    Raises `NoSuchProcess`, `NotAProcess` when the number is a thread's, `OtherProc`.
     """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         if pid <= 0:
             raise NoSuchProcess(pid)
+        check_proc()
         tgid = int(self.status_field("Tgid"))
         if tgid != pid:
             raise NotAProcess(pid, tgid)
-        #: When it was started, in clock ticks after boot (field 22 of /proc/PID/stat).
-        self.start_time = int(self._stat()[19])
+        #: When it was started, in clock ticks after boot; the same for operators in all time namespaces.
+        self.start_time = _start_time(self._stat())
 
     def __repr__(self) -> str:
         return f"Process({self.pid})"
@@ -47,13 +52,14 @@ class Process:
         """The path of one of its files in /proc."""
         return f"/proc/{self.pid}/{name}"
 
-    def read(self, name: str) -> bytes:
-        """The content of one of its files in /proc. Raises `NoSuchProcess`; PermissionError is left to the
-        caller.
+    def read(self, name: str, limit: int = -1) -> bytes:
+        """The content, or its first `limit` bytes, of one of its files in /proc.
+
+        Raises `NoSuchProcess`; PermissionError is left to the caller.
         """
         try:
             with open(self.path(name), "rb", buffering=0) as file:
-                return file.readall()
+                return file.read(limit) or b""
         except (FileNotFoundError, ProcessLookupError):
             raise NoSuchProcess(self.pid) from None
 
@@ -75,10 +81,12 @@ class Process:
         return self.status_fields(name, tid=tid)[0]
 
     def _link(self, name: str) -> str:
+        """Where one of its links leads, as a path below its own root: the kernel tells it below ours."""
         try:
-            return os.readlink(self.path(name))
+            path, root = os.readlink(self.path(name)), os.readlink(self.path("root"))
         except (FileNotFoundError, ProcessLookupError):
             raise NoSuchProcess(self.pid) from None
+        return path[len(root) :] or "/" if f"{path}/".startswith(f"{root}/") else path
 
     # ---- facts ----
 
@@ -88,7 +96,7 @@ class Process:
             fields = self._stat()
         except NoSuchProcess:
             return False
-        return int(fields[19]) == self.start_time and fields[0] not in "ZX"
+        return _start_time(fields) == self.start_time and fields[0] not in "ZX"
 
     @property
     def state(self) -> str:
@@ -112,18 +120,18 @@ class Process:
 
     @property
     def argv(self) -> list[str]:
-        """The command line; empty for a kernel thread and a zombie."""
-        raw = self.read("cmdline")
+        """The command line, the first 64 KiB of it; empty for a kernel thread and a zombie."""
+        raw = self.read("cmdline", _LONGEST_ARGV)
         return [part.decode("utf-8", "replace") for part in raw.rstrip(b"\0").split(b"\0")] if raw else []
 
     @property
     def exe(self) -> str:
-        """The path of its executable in its own mount namespace. Raises PermissionError."""
+        """The path of its executable below its own root. Raises PermissionError."""
         return self._link("exe")
 
     @property
     def cwd(self) -> str:
-        """Its working directory, in its own mount namespace. Raises PermissionError."""
+        """Its working directory, below its own root. Raises PermissionError."""
         return self._link("cwd")
 
     @property
@@ -143,14 +151,10 @@ class Process:
             return True
         return (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino)
 
-    def is_directory(self, path: str) -> bool:
-        """Whether `path`, absolute, is a directory in the target's file system."""
-        return os.path.isdir(self.root + path if self.sees_other_files() else path)
-
     def started_at(self) -> float:
         """When it was started, in seconds since the epoch, to about a hundredth."""
         with open("/proc/uptime", encoding="ascii") as file:
-            uptime = float(file.read().split()[0])
+            uptime = float(file.read().split()[0]) - boottime_offset() / 1e9
         return time.time() - uptime + self.start_time / os.sysconf("SC_CLK_TCK")
 
     def _ids(self, name: str) -> list[int]:
@@ -267,6 +271,11 @@ class Process:
                 continue  # this thread has just ended
             found[int(inner.split()[-1]) if inner else tid] = tid
         return found
+
+
+def _start_time(stat: list[str]) -> int:
+    """Field 22 of /proc/PID/stat, which the kernel shifts into the reader's time namespace, as in the initial one."""
+    return int(stat[19]) - boottime_offset() // _TICK_NS
 
 
 def pids() -> Iterator[int]:

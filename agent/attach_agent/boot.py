@@ -77,6 +77,10 @@ def boot(mark, protocol, version, start):
     socket = get("_socket")
     struct = get("_struct")
     thread = get("_thread")
+    # To import it where nobody has, as where a program embeds Python without signals (Py_InitializeEx(0)), would have
+    # SIGINT raise KeyboardInterrupt from then on instead of ending the program (Modules/signalmodule.c).
+    # Threads of a borrowed one have their signals blocked without it (attach/inject/borrowing.py).
+    signal = "_signal" in modules and get("_signal")
     start_thread = native(thread, "start_new_thread", "start_new")
 
     def above_stdio(fd):
@@ -102,12 +106,12 @@ def boot(mark, protocol, version, start):
         try:
             tid = thread.get_native_id()
             state["threads"].add(tid)
-            signal = get("_signal")
-            # PEP 475 code in the main thread waits for its signals: the kernel must not choose our threads for them.
-            # Faults stay unblocked, for faulthandler; 32 and 33 are glibc's own.
-            faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP)
-            signal.pthread_sigmask(signal.SIG_BLOCK, [n for n in range(1, 65) if n not in faults + (32, 33)])
-            fd = posix.open("/proc/self/task/%d/comm" % tid, posix.O_WRONLY | posix.O_CLOEXEC)
+            if signal:
+                # PEP 475 code in the main thread waits for its signals: the kernel must not choose our threads for
+                # them. Faults stay unblocked, for faulthandler; 32 and 33 are glibc's own.
+                faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP)
+                signal.pthread_sigmask(signal.SIG_BLOCK, [n for n in range(1, 65) if n not in faults + (32, 33)])
+            fd = posix.open("/proc/thread-self/comm", posix.O_WRONLY | posix.O_CLOEXEC)
             try:
                 posix.write(fd, b"live-attach")
             finally:

@@ -160,7 +160,7 @@ def _coverage(found: Survey, pid: int) -> Finding | None:
         text = "start-coverage would be refused: gevent is loaded, and greenlets can be measured from Python 3.12 on"
         return Finding("coverage", NO, text, CoverageRefused(pid, "it uses gevent", "greenlets"), facts)
     try:
-        where = tracers.available(version)
+        where = tracers.available(version, libc=found.build.libc)
     except AttachError as error:
         return refused("coverage", error, **facts)
     python = f"{version[0]}.{version[1]}"

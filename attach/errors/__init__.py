@@ -6,6 +6,7 @@
     ├── TargetError                 the process cannot be attached to
     │   ├── NoSuchProcess             exit 3
     │   ├── NotAProcess               exit 3   the number is a thread's
+    │   ├── OtherProc                 exit 5
     │   ├── ZombieProcess             exit 3
     │   ├── TargetExited              exit 3   it ended meanwhile
     │   ├── PermissionRefused         exit 4
@@ -108,6 +109,7 @@ from attach.errors.target import (
     NotAProcess,
     NotDumpable,
     NotPython,
+    OtherProc,
     OtherUser,
     OwnFilter,
     PermissionRefused,
@@ -164,6 +166,7 @@ __all__ = [
     "NothingMeasured",
     "NothingToReport",
     "OptionNotUsable",
+    "OtherProc",
     "OtherUser",
     "OutputNotWritable",
     "OwnFilter",

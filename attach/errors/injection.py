@@ -44,7 +44,7 @@ class NoEvaluationPoint(InjectionError):
 
     def __init__(self, pid: int, seconds: float) -> None:
         super().__init__(
-            f"no thread of process {pid} came to run Python code within {seconds:g} s",
+            f"no thread of process {pid} came to run Python code within {seconds:.3g} s",
             "A long call into C code is the usual cause. Wait longer:  --timeout 60",
         )
 
@@ -57,10 +57,10 @@ class GilHeld(InjectionError):
 
     def __init__(self, pid: int, seconds: float) -> None:
         super().__init__(
-            f"process {pid} did not release its interpreter lock within {seconds:g} s: a C call holds it",
+            f"process {pid} did not release its interpreter lock within {seconds:.3g} s: a C call holds it",
             f"Our thread ends by itself as soon as the lock is free, without doing anything.\n"
             f"See whether it still is held:  attach doctor {pid}\n"
-            f"Wait longer:  --timeout 60",
+            f"Wait longer:  --timeout 60. Older uWSGI needs  --enable-threads.",
         )
 
 
@@ -72,7 +72,7 @@ class BootstrapSilent(InjectionError):
 
     def __init__(self, pid: int, seconds: float) -> None:
         super().__init__(
-            f"the agent was started in process {pid} but did not report within {seconds:g} s",
+            f"the agent was started in process {pid} but did not report within {seconds:.3g} s",
             "The process may be very busy. Try again, or wait longer:  --timeout 60",
         )
 

@@ -34,6 +34,20 @@ class NotAProcess(TargetError):
         self.pid = pid
 
 
+class OtherProc(TargetError):
+    """The /proc that we see shows the PIDs of another namespace than ours: its numbers are not ours to use."""
+
+    slug = "other-proc"
+    exit_code = EXIT_UNSUPPORTED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "/proc shows the processes of another PID namespace than the one that live-attach runs in",
+            "Mount the right one first, in a mount namespace of its own:\n"
+            "  sudo unshare --mount sh -c 'mount -t proc proc /proc && exec attach PID ...'",
+        )
+
+
 class ZombieProcess(TargetError):
     """The process has ended; only its exit status is left for its parent to read."""
 
@@ -48,13 +62,16 @@ class ZombieProcess(TargetError):
 
 
 class TargetExited(TargetError):
-    """The process ended while we worked on it."""
+    """The process ended while we worked on it, or became another program by execve(2)."""
 
     slug = "target-exited"
     exit_code = EXIT_NO_PROCESS
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"process {pid} ended meanwhile", "List the Python processes with:  attach ps")
+    def __init__(self, pid: int, *, replaced: bool = False) -> None:
+        super().__init__(
+            f"process {pid} became another program meanwhile" if replaced else f"process {pid} ended meanwhile",
+            "List the Python processes with:  attach ps",
+        )
 
 
 class PermissionRefused(TargetError):

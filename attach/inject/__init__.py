@@ -2,7 +2,7 @@
 
 from attach.inject.injection import Injection
 from attach.inject.ladder import METHODS, inject
-from attach.inject.preflight import check_rights, check_running, python_version, seccomp_judgement
+from attach.inject.preflight import c_library, check_rights, check_running, python_version, seccomp_judgement
 from attach.inject.seccomp import Judgement, Verdict
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Injection",
     "Judgement",
     "Verdict",
+    "c_library",
     "check_rights",
     "check_running",
     "inject",

@@ -1,6 +1,5 @@
 """What kind of interpreter it is, beyond its version: what an operator may want to know when something is odd."""
 
-import os
 import struct
 from dataclasses import dataclass
 
@@ -36,7 +35,7 @@ def look_at_build(runtime: Runtime, executable: str) -> Build:
     paths = [mapping.path for mapping in runtime.maps if mapping.executable]
     words = debug_words(runtime)
     return Build(
-        libc=_libc(runtime, paths),
+        libc=runtime.c_library,
         library="" if runtime.python.path == executable else runtime.python.path,
         # Include/object.h: only with Py_REF_DEBUG, which --with-pydebug implies
         debug=runtime.python.symbol("_Py_NegativeRefcount") is not None,
@@ -52,12 +51,6 @@ def debug_words(runtime: Runtime) -> tuple[int, ...]:
         return ()
     content = runtime.memory.read(runtime.address("_PyRuntime"), 256)
     return struct.unpack("<32Q", content) if content.startswith(COOKIE) else ()
-
-
-def _libc(runtime: Runtime, paths: list[str]) -> str:
-    if runtime.find("gnu_get_libc_version"):
-        return "glibc"
-    return "musl" if any("musl" in os.path.basename(path) for path in paths) else "unknown"
 
 
 def _count_interpreters(runtime: Runtime, words: tuple[int, ...]) -> int | None:

@@ -83,11 +83,14 @@ class Memory:
     def read(self, address: int, size: int) -> bytes:
         data = self._pread(address, size)
         if len(data) != size:
-            # a process that has ended has no memory left: every read gives nothing
-            if not data and not self.process.alive():
-                raise TargetExited(self.process.pid)
+            if not data:
+                raise self._gone()
             raise MemoryFault(f"cannot read {size} bytes at {address:#x}")
         return data
+
+    def _gone(self) -> TargetExited:
+        """The error for memory that gives nothing, not even an error: after an exit or an execve(2)."""
+        return TargetExited(self.process.pid, replaced=self.process.alive())
 
     def write(self, address: int, data: bytes) -> None:
         try:
@@ -95,8 +98,8 @@ class Memory:
         except (OSError, OverflowError, ValueError):
             written = -1
         if written != len(data):
-            if not self.process.alive():
-                raise TargetExited(self.process.pid)
+            if not written:
+                raise self._gone()
             raise MemoryFault(f"cannot write {len(data)} bytes at {address:#x}")
 
     def cached(self, address: int, size: int) -> bytes:

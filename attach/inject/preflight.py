@@ -99,6 +99,15 @@ def python_version(process: Process) -> str:
         memory.close()
 
 
+def c_library(process: Process) -> str:
+    """The C library it runs on, "glibc" or "musl". Raises as `python_version`."""
+    memory = open_memory(process)
+    try:
+        return Runtime(process, memory).c_library
+    finally:
+        memory.close()
+
+
 def check_untraced(process: Process) -> None:
     """No other program traces the main thread; another live-attach does so for milliseconds only.
 

@@ -76,14 +76,17 @@ class Runtime:
         return self._images[mapping.start]
 
     def _find_python(self) -> Image:
-        """The interpreter; of several, as where an extension drags in a libpython of its own, the one that runs."""
+        """The interpreter; of several, as where an extension drags in a libpython of its own, the one that runs.
+
+        One without ``_PyRuntime`` is older than 3.7 and cannot be asked: it counts only where there is no other.
+        """
         found = []
         for mapping in self._mappings:
             image = self.image(mapping)
             try:
                 if image and image.symbol("Py_AddPendingCall") and image.symbol("PyGILState_Ensure"):
                     found.append(image)
-                    if is_initialised(image, self.memory):
+                    if image.symbol("_PyRuntime") and is_initialised(image, self.memory):
                         return image
             except DamagedImage:
                 continue
@@ -132,6 +135,11 @@ class Runtime:
     def mapping_at(self, address: int) -> Mapping | None:
         """The mapping that holds `address`, as it was when the maps were read."""
         return next((mapping for mapping in self.maps if address in mapping), None)
+
+    @property
+    def c_library(self) -> str:
+        """The C library it runs on: "glibc", else "musl", the other one for Linux."""
+        return "glibc" if self.find("gnu_get_libc_version") else "musl"
 
     # ---- the state of the interpreter ----
 

@@ -121,7 +121,8 @@ class StagedScript:
         os.mkdir(self._name, 0o700, dir_fd=self._parent)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         self._directory = os.open(self._name, flags, dir_fd=self._parent)
-        if os.fstat(self._directory).st_uid != os.geteuid():
+        # It will be given to the target's user: a hostile target could have put another one of ours in its place.
+        if os.fstat(self._directory).st_uid != os.geteuid() or os.listdir(self._directory):
             raise PermissionError("the directory is not the one that was made")
 
     @property

@@ -212,13 +212,16 @@ class Image:
 
 
 def image_mappings(maps: list[Mapping]) -> list[Mapping]:
-    """The first mapping of every file of which some part is executable: where the images begin."""
-    executable = {(mapping.inode, mapping.path) for mapping in maps if mapping.executable and mapping.inode}
-    seen = set()
-    found = []
-    for mapping in maps:
+    """Where the images begin: for each executable part of a file, the nearest mapping of its beginning below it.
+
+    The nearest, because a program may have mapped the same file as data too, anywhere.
+    """
+    beginnings: dict[tuple[int, str], Mapping] = {}
+    found: dict[int, Mapping] = {}
+    for mapping in maps:  # in ascending order (proc_pid_maps(5))
         key = (mapping.inode, mapping.path)
-        if mapping.offset == 0 and key in executable and key not in seen and "r" in mapping.permissions:
-            seen.add(key)
-            found.append(mapping)
-    return found
+        if mapping.offset == 0 and mapping.inode and "r" in mapping.permissions:
+            beginnings[key] = mapping
+        if mapping.executable and key in beginnings:
+            found[beginnings[key].start] = beginnings[key]
+    return list(found.values())

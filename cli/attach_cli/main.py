@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -154,6 +155,14 @@ def cli() -> None:
     """
 
 
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (docs/reference/exit-codes.md). No error has a traceback."""
     try:
@@ -176,6 +185,9 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = None
         return EXIT_BROKEN_PIPE
     except OSError as error:
+        if error.errno == errno.ENOENT and not _has_working_directory():
+            click.echo("attach: the directory you are in does not exist (any more); go to another:  cd /", err=True)
+            return EXIT_FAILED
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
         sys.stdout = None

@@ -41,6 +41,19 @@ def test_a_thread_is_not_a_process(loop_312: Target) -> None:
     assert_explained(attach(thread, "start-coverage"), 3, f"a thread of process {loop_312.pid}")
 
 
+def test_a_directory_that_is_gone(loop_312: Target, tmp_path: Path) -> None:
+    """Where the operator's own directory was deleted, what needs one says so, and the rest works."""
+    gone = ["sh", "-c", f'cd {tmp_path} && rmdir {tmp_path} && exec "$@"', "sh", *ATTACH]
+    before = settled_picture(loop_312.pid)
+    assert_explained(attach(loop_312.pid, "start-coverage", "--source", "x", program=gone), 1, "cd /")
+    assert_untouched(before, loop_312.pid, PICTURE)
+    tmp_path.mkdir()
+    assert attach(loop_312.pid, "start-coverage", program=gone).code == 0
+    tmp_path.mkdir()
+    assert_explained(attach(loop_312.pid, "snapshot", program=gone), 1, "cd /")
+    succeed(loop_312.pid, "detach")
+
+
 def test_not_python() -> None:
     """A process that does not run Python is exit 5 and sleeps on."""
     with running(["sleep", "60"]) as target:

@@ -1,4 +1,4 @@
-"""A virtual environment with real servers per interpreter, made once and kept in the cache directory.
+"""Virtual environments with real servers per interpreter, made once and kept in the cache directory.
 
     python -m tests.support.environments
 
@@ -15,6 +15,9 @@ from tests.support.cache import cache_directory, locked
 from tests.support.interpreters import MINORS, Interpreter, find_interpreter
 
 REQUIREMENTS = Path(__file__).with_name("requirements-servers.txt")
+#: Programs that bring an interpreter of their own, and the versions that the tests want them for.
+EMBEDDERS = Path(__file__).with_name("requirements-embedders.txt")
+EMBEDDED = ("3.8", "3.12", "3.14")
 
 
 class EnvironmentFailed(Exception):
@@ -23,8 +26,12 @@ class EnvironmentFailed(Exception):
 
 def server_environment(interpreter: Interpreter) -> Path:
     """The python of an environment that has Flask, gunicorn and uvicorn; made when it is missing."""
-    requirements = REQUIREMENTS.read_bytes()
-    made_of = requirements + f"{interpreter.release} {interpreter.path}".encode()
+    return environment(interpreter, REQUIREMENTS)
+
+
+def environment(interpreter: Interpreter, requirements: Path) -> Path:
+    """The python of an environment that has what the file `requirements` names; made when it is missing."""
+    made_of = requirements.read_bytes() + f"{interpreter.release} {interpreter.path}".encode()
     root = cache_directory() / "environments"
     folder = root / f"{interpreter.minor}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     python = folder / "bin" / "python"
@@ -35,7 +42,7 @@ def server_environment(interpreter: Interpreter) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             _run(str(interpreter.path), "-I", "-m", "venv", str(folder))
             pip = (str(python), "-I", "-m", "pip", "--disable-pip-version-check")
-            _run(*pip, "install", "--quiet", "-r", str(REQUIREMENTS))
+            _run(*pip, "install", "--quiet", "-r", str(requirements))
             complete.touch()
     return python
 
@@ -58,6 +65,8 @@ def main() -> int:
     for interpreter in filter(None, map(find_interpreter, MINORS)):
         try:
             server_environment(interpreter)
+            if interpreter.minor in EMBEDDED:
+                environment(interpreter, EMBEDDERS)
         except EnvironmentFailed as error:
             print(f"CPython {interpreter}: {error}", file=sys.stderr)
             return 1
