@@ -15,6 +15,8 @@ from attach.proc import boottime_offset, check_proc
 
 #: The namespaces that matter for attaching (namespaces(7)).
 NAMESPACES = ("mnt", "pid", "net", "user", "time")
+#: The name of a thread of live-attach that traces, for others to know it by.
+TRACER_NAME = "live-attach"
 #: How many bytes of a command line are read: a process can make its own as long as it likes.
 _LONGEST_ARGV = 1 << 16
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -202,6 +204,15 @@ class Process:
         except NoSuchProcess:
             return tracer, "another program"
         return program.pid, program.name
+
+    def traced_by_attach(self, tid: int) -> bool:
+        """Whether another live-attach traces the thread, by the name it has given its thread that does."""
+        tracer = self.status_field("TracerPid", tid)
+        try:
+            with open(f"/proc/{int(tracer or 0)}/comm", encoding="utf-8", errors="replace") as file:
+                return file.read().rstrip("\n") == TRACER_NAME
+        except OSError:
+            return False
 
     @property
     def seccomp(self) -> int:

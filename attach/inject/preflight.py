@@ -34,7 +34,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _CAP_SYS_PTRACE = 19
 _PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
 _DENIED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
-_TRACER_SECONDS = 0.25
+_TRACER_SECONDS, _OURS_SECONDS = 0.25, 2.0
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
@@ -113,12 +113,13 @@ def check_untraced(process: Process) -> None:
 
     The other threads are asked when one of them is stopped.
     """
-    end = time.monotonic() + _TRACER_SECONDS
+    begin = time.monotonic()
     while True:
         tracer = process.tracer_of(process.pid)
         if tracer is None:
             return
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > _OURS_SECONDS or (waited > _TRACER_SECONDS and not process.traced_by_attach(process.pid)):
             raise AlreadyTraced(process.pid, *tracer)
         time.sleep(0.002)
 

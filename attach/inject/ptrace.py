@@ -36,6 +36,8 @@ _INSTRUCTION_SIZE = 8  # struct sock_filter
 _RSEQ_CONFIGURATION = struct.Struct("<QIIII")
 
 _TRACER_SECONDS, _DISK_SECONDS = 0.1, 0.05
+#: Another live-attach needs milliseconds for a thread, or more where every processor is taken.
+_OURS_SECONDS = 2.0
 _STOP_SECONDS = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -90,16 +92,17 @@ class Tracee:
             raise
 
     def _seize(self) -> None:
-        """Seizes the thread. Another live-attach that holds it is waited for: it needs milliseconds."""
+        """Seizes the thread. Another live-attach that holds it is waited for."""
         self._wait_for_disks()
-        end = time.monotonic() + _TRACER_SECONDS
+        begin = time.monotonic()
         while True:
             try:
                 _request(_SEIZE, self.tid, 0, _O_TRACESYSGOOD)
             except OSError as error:
                 if error.errno != errno.EPERM:
                     raise
-                if time.monotonic() > end:
+                waited = time.monotonic() - begin
+                if waited > _OURS_SECONDS or (waited > _TRACER_SECONDS and not self.process.traced_by_attach(self.tid)):
                     raise self._why_refused() from None
             else:
                 return

@@ -3,12 +3,16 @@
 The kernel binds a tracee to the thread that seized it, and lets the tracee go when that thread ends: whether it is
 stopped or running, which nothing else can do for a running one. So all of an injection happens in a thread of its own.
 Whatever fails there, when it has ended nothing is traced any more. And Ctrl-C, which Python delivers to the main thread
-at any line, cannot come between two steps.
+at any line, cannot come between two steps. The thread has a name by which another live-attach knows that it need only
+wait.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from attach.process import TRACER_NAME
 
 T = TypeVar("T")
 
@@ -30,6 +34,8 @@ class _Outcome(Generic[T]):
     def run(self) -> None:
         if not self._claim.acquire(blocking=False):
             return
+        with contextlib.suppress(OSError), open("/proc/thread-self/comm", "w", encoding="ascii") as name:
+            name.write(TRACER_NAME)
         try:
             self._value.append(self._work())
         except BaseException as error:  # raised again in the thread that waits
