@@ -15,11 +15,12 @@ LONG = ("x" * 100_000,) * 15  # execve(2): 128 KiB each, 2 MiB in all
 def test_a_hostile_command_line(interpreter: Interpreter) -> None:
     """Newlines, escape sequences and bytes that are no text stay within the process's own line."""
     with running([interpreter.path, TARGETS / "steps.py", *HOSTILE], ready="^ready$") as target:
-        lines = [line for line in succeed("ps").stdout.split("\n") if line.split()[:1] == [str(target.pid)]]
+        output = succeed("ps").stdout
+        lines = [line for line in output.split("\n") if line.split()[:1] == [str(target.pid)]]
         assert len(lines) == 1
         assert lines[0].isprintable()
         assert "a\\nb" in lines[0] and "\\x1b]0;title\\x07" in lines[0] and "\\u202e" in lines[0]
-        assert len(succeed("ps").stdout.splitlines()) == len(succeed("ps").stdout.split("\n")) - 1
+        assert len(output.splitlines()) == len(output.split("\n")) - 1
         listed = json.loads(succeed("ps", "--json").stdout)["processes"]
         assert [process["command"].split()[0] for process in listed if process["pid"] == target.pid]
 

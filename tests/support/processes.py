@@ -133,7 +133,8 @@ class Target:
         for name, text in (("stdout", self.stdout), ("stderr", self.stderr)):
             if text:
                 parts.append(f"--- its {name}, the last 4000 characters\n{text[-4000:].rstrip()}")
-        return "\n".join(parts)
+        # a command line may hold bytes that are no text, which pytest-xdist cannot carry
+        return "\n".join(parts).encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
