@@ -18,6 +18,7 @@ from attach.errors import (
     UnsupportedTarget,
     ZombieProcess,
 )
+from attach.inject.aarch64 import Aarch64
 from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
@@ -28,7 +29,7 @@ from attach.process import Process
 _CAP_SYS_PTRACE = 19
 _TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
-_MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
+_MACHINES: dict[str, Machine] = {"x86_64": X86_64(), "aarch64": Aarch64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 

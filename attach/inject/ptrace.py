@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from attach.errors import AlreadyTraced, NoSuchProcess, PermissionRefused, ThreadNotStopping
-from attach.inject.machine import Machine, Registers
+from attach.inject.machine import Machine, Registers, Vectors
 from attach.inject.memory import Memory
 from attach.process import Process
 
@@ -28,7 +28,6 @@ _EVENT_STOP = 128
 #: What `Tracee.resume_to_system_call` gives at the beginning and the end of a system call.
 SYSCALL_STOP = signal.SIGTRAP | 0x80
 _WALL = 0x40000000
-_NT_PRSTATUS = 1
 _MOST_VECTORS = 16384
 
 _TRACER_SECONDS, _DISK_SECONDS = 0.1, 0.05
@@ -235,7 +234,7 @@ class Tracee:
 
     def get_registers(self) -> Registers:
         """The registers as they are now; `registers` are those to return to."""
-        return self.machine.decode(self._get_set(_NT_PRSTATUS, 1024))
+        return self.machine.decode(tuple(self._get_set(kind, 1024) for kind in self.machine.register_sets))
 
     def set_registers(self, registers: Registers) -> None:
         """What the thread continues with when it is let go. A later `call` returns to these."""
@@ -244,7 +243,8 @@ class Tracee:
 
     def put_registers(self, registers: Registers) -> None:
         """Sets the registers for a call."""
-        self._put_set(_NT_PRSTATUS, self.machine.encode(registers))
+        for kind, content in zip(self.machine.register_sets, self.machine.encode(registers), strict=True):
+            self._put_set(kind, content)
 
     def get_mask(self) -> int:
         """The thread's signal mask."""
@@ -257,10 +257,17 @@ class Tracee:
         value = ctypes.c_uint64(mask)
         _request(_SETSIGMASK, self.tid, 8, ctypes.addressof(value))
 
-    def get_vectors(self) -> bytes:
+    def get_vectors(self) -> Vectors:
         """The floating point and vector registers, in the kernel's layout."""
-        return self._get_set(self.machine.vector_set, _MOST_VECTORS)
+        *maybe, last = self.machine.vector_sets
+        for kind in maybe:
+            try:
+                return Vectors(kind, self._get_set(kind, _MOST_VECTORS))
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENODEV):
+                    raise
+        return Vectors(last, self._get_set(last, _MOST_VECTORS))
 
-    def put_vectors(self, vectors: bytes) -> None:
+    def put_vectors(self, vectors: Vectors) -> None:
         """The inverse of `get_vectors`."""
-        self._put_set(self.machine.vector_set, vectors)
+        self._put_set(vectors.kind, vectors.content)

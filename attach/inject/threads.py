@@ -1,8 +1,19 @@
 """Which thread to borrow: one parked in a system call, where it holds no lock of the C library."""
 
 from attach.errors import NoSuchProcess
-from attach.inject.machine import Machine
+from attach.inject.machine import Call, Machine
 from attach.process import Process
+
+_FIELDS = 9  # number, six arguments, stack pointer, program counter
+
+
+def sleeping_in(process: Process, tid: int) -> Call | None:
+    """The system call that the thread is asleep in, None if it runs. Raises `NoSuchProcess`, OSError."""
+    fields = process.read(f"task/{tid}/syscall").split()
+    if len(fields) != _FIELDS:
+        return None  # "running", or asleep for another reason than a system call: -1, stack pointer, program counter
+    number, *rest = int(fields[0]), *(int(field, 16) for field in fields[1:])
+    return Call(number, tuple(rest[:6]), rest[6], rest[7])
 
 
 def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]:
@@ -19,16 +30,13 @@ def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]
     tids = process.tids()
     for tid in [*tids[1:], tids[0]]:
         try:
-            fields = process.read(f"task/{tid}/syscall").split()
+            call = sleeping_in(process, tid)
         except (NoSuchProcess, OSError):
             continue
-        if not fields or fields[0] == b"running":
-            continue
-        number = int(fields[0])
-        if number < 0:
+        if call is None:
             continue
         in_a_call = True
-        if len(fields) > 6 and machine.wait_named(number, tuple(int(field, 16) for field in fields[1:7])):
+        if machine.wait_named(call.number, call.arguments):
             parked.append(tid)
             if len(parked) >= 4:
                 break
