@@ -5,6 +5,7 @@ where every landing pad may be reached.
 """
 
 import struct
+from typing import ClassVar
 
 from attach.inject import block
 from attach.inject.assembler import Assembler, At, Here, Kept, Local, Operand, Result, Word
@@ -13,15 +14,6 @@ _X0, _X1, _X2, _X3, _X8, _X16, _X30 = 0, 1, 2, 3, 8, 16, 30
 _SP = _ZERO = 31  # which of the two depends on the instruction
 _KEPT = {Kept.BLOCK: 19, Kept.FIRST: 20, Kept.SECOND: 21, Kept.OUTCOME: 22, Kept.GIL: 23}
 _BLOCK = _KEPT[Kept.BLOCK]
-_NUMBERS = {
-    "nanosleep": 101,
-    "clock_gettime": 113,
-    "rt_sigprocmask": 135,
-    "rt_sigreturn": 139,
-    "getpid": 172,
-    "gettid": 178,
-    "madvise": 233,
-}
 _NANOSECONDS = 1_000_000_000
 _NOT_EQUAL, _GREATER_OR_EQUAL, _LOWER_OR_SAME = 1, 10, 9
 # the instructions that hold a distance, told by these bits
@@ -37,6 +29,15 @@ class Aarch64Assembler(Assembler):
     """Implements `Assembler`. RESULT is x0."""
 
     breakpoint = b"\x00\x00\x20\xd4"  # brk #0
+    system_calls: ClassVar = {
+        "nanosleep": 101,
+        "clock_gettime": 113,
+        "rt_sigprocmask": 135,
+        "rt_sigreturn": 139,
+        "getpid": 172,
+        "gettid": 178,
+        "madvise": 233,
+    }
 
     # ---- encoding ----
 
@@ -121,7 +122,7 @@ class Aarch64Assembler(Assembler):
 
     def system_call(self, name: str, *operands: Operand) -> None:
         self.arguments(*operands)
-        self._number(_X8, _NUMBERS[name])
+        self._number(_X8, self.system_calls[name])
         self._put(0xD4000001)  # svc #0
 
     def call_label(self, name: str) -> None:

@@ -7,6 +7,7 @@ ones; RESULT holds until the next step that is not about it.
 import enum
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from attach.inject import block
 
@@ -67,6 +68,8 @@ class Assembler(ABC):
 
     #: Fills the rest of the page, so that a stray jump is seen.
     breakpoint: bytes
+    #: The system calls that the stubs make, and their numbers.
+    system_calls: ClassVar[dict[str, int]]
 
     def __init__(self) -> None:
         self._code = bytearray()

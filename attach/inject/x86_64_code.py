@@ -1,6 +1,7 @@
 """The steps of assembler.py as instructions of x86_64 (Intel's manual, volume 2; System V ABI, calling convention)."""
 
 import struct
+from typing import ClassVar
 
 from attach.inject import block
 from attach.inject.assembler import Assembler, At, Here, Kept, Local, Operand, Result, Word
@@ -11,15 +12,6 @@ _KEPT = {Kept.BLOCK: _RBX, Kept.FIRST: _R12, Kept.SECOND: _R13, Kept.OUTCOME: _R
 _SAVED = (_RBX, _RBP, _R12, _R13, _R14, _R15)  # an even number: the stack stays as aligned as it was
 _CALL = (_RDI, _RSI, _RDX, _RCX)
 _SYSTEM_CALL = (_RDI, _RSI, _RDX, _R10)
-_NUMBERS = {
-    "rt_sigprocmask": 14,
-    "rt_sigreturn": 15,
-    "madvise": 28,
-    "nanosleep": 35,
-    "getpid": 39,
-    "gettid": 186,
-    "clock_gettime": 228,
-}
 _NANOSECONDS = 1_000_000_000
 
 
@@ -31,6 +23,15 @@ class X86_64Assembler(Assembler):
     """Implements `Assembler`. RESULT is rax."""
 
     breakpoint = b"\xcc"  # int3
+    system_calls: ClassVar = {
+        "rt_sigprocmask": 14,
+        "rt_sigreturn": 15,
+        "madvise": 28,
+        "nanosleep": 35,
+        "getpid": 39,
+        "gettid": 186,
+        "clock_gettime": 228,
+    }
 
     # ---- encoding ----
 
@@ -93,7 +94,7 @@ class X86_64Assembler(Assembler):
     def system_call(self, name: str, *operands: Operand) -> None:
         for register, operand in zip(_SYSTEM_CALL, operands, strict=False):
             self._move(register, operand)
-        self._number(_RAX, _NUMBERS[name])
+        self._number(_RAX, self.system_calls[name])
         self._raw("0f05")  # syscall
 
     def call_label(self, name: str) -> None:
