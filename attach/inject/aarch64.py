@@ -9,6 +9,7 @@ and x0 of a call that is not restarted, are not to be seen.
 """
 
 import struct
+from collections.abc import Callable
 
 from attach.inject.aarch64_code import Aarch64Assembler
 from attach.inject.assembler import Assembler
@@ -69,7 +70,7 @@ _FPSIMD_MAGIC, _SVE_MAGIC, _EXTRA_MAGIC = 0x46508001, 0x53564501, 0x45585401
 _FPSIMD_SIZE, _EXTRA_SIZE = 528, 32
 _TERMINATOR = bytes(16)
 
-_NT_PRSTATUS, _NT_PRFPREG, _NT_ARM_SYSTEM_CALL, _NT_ARM_SVE = 1, 2, 0x404, 0x405
+_NT_PRSTATUS, _NT_PRFPREG, _NT_ARM_SYSTEM_CALL, _NT_ARM_SVE, _NT_ARM_SSVE = 1, 2, 0x404, 0x405, 0x40B
 _SVE_HEADER = struct.Struct("<IIHHHH")  # struct user_sve_header
 _SVE_REGISTERS_ARE_SVE = 1
 
@@ -92,8 +93,6 @@ class Aarch64:
     ways_home: tuple[bytes, ...] = (b"\x68\x11\x80\xd2" + _SVC,)  # mov x8, #139; svc #0
     instruction_alignment = 4
     hides_calls = True
-    #: Elsewhere it may be in the streaming mode of SME, in which nothing may be called.
-    calls_from_everywhere = False
     assembler: type[Assembler] = Aarch64Assembler
 
     def decode(self, sets: tuple[bytes, ...]) -> Registers:
@@ -226,6 +225,12 @@ class Aarch64:
         if self.result(registers) == _ERESTART_RESTARTBLOCK:
             return registers | {"x0": _EINTR & _ALL_ONES}
         return registers | {"pc": registers["pc"] - _SVC_SIZE, "x0": registers["orig_x0"]}
+
+    def may_be_called(self, get_set: Callable[[int], bytes | None]) -> bool:
+        streaming = get_set(
+            _NT_ARM_SSVE
+        )  # the vector registers of SME's streaming mode, in which nothing may be called
+        return not (streaming and _SVE_HEADER.unpack_from(streaming)[4] & _SVE_REGISTERS_ARE_SVE)
 
     def home_frame(self, registers: Registers, vectors: Vectors, mask: int, way_home: int) -> tuple[int, bytes]:
         home = self._by_itself(registers)

@@ -2,6 +2,7 @@
 `Machine`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -93,8 +94,6 @@ class Machine(Protocol):
     instruction_alignment: int
     #: Whether a stop hides something of an interrupted system call, so that one has to look before.
     hides_calls: bool
-    #: Whether a thread may be made to call functions wherever it runs compiled code of others.
-    calls_from_everywhere: bool
     #: Writes the stubs.
     assembler: type[Assembler]
 
@@ -160,6 +159,13 @@ class Machine(Protocol):
 
     def failing_with_eintr(self, registers: Registers) -> Registers | None:
         """The registers with which the interrupted wait fails with EINTR; None if it has been begun anew."""
+        ...
+
+    def may_be_called(self, get_set: Callable[[int], bytes | None]) -> bool:
+        """Whether a thread in somebody's compiled code is in a mode in which functions may be called.
+
+        `get_set` gives a register set of the thread, None if this processor or kernel has none of that number.
+        """
         ...
 
     def home_frame(self, registers: Registers, vectors: Vectors, mask: int, way_home: int) -> tuple[int, bytes]:

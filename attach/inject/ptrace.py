@@ -259,14 +259,20 @@ class Tracee:
 
     def get_vectors(self) -> Vectors:
         """The floating point and vector registers, in the kernel's layout."""
-        *maybe, last = self.machine.vector_sets
-        for kind in maybe:
-            try:
-                return Vectors(kind, self._get_set(kind, _MOST_VECTORS))
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.ENODEV):
-                    raise
-        return Vectors(last, self._get_set(last, _MOST_VECTORS))
+        for kind in self.machine.vector_sets:
+            content = self.get_set_if_any(kind)
+            if content is not None:
+                return Vectors(kind, content)
+        raise OSError(errno.ENODEV, "no vector registers")
+
+    def get_set_if_any(self, kind: int) -> bytes | None:
+        """The content of a register set, None if this processor or kernel has none of that number."""
+        try:
+            return self._get_set(kind, _MOST_VECTORS)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENODEV):
+                return None
+            raise
 
     def put_vectors(self, vectors: Vectors) -> None:
         """The inverse of `get_vectors`."""

@@ -5,6 +5,7 @@ the System V ABI's calling convention.
 """
 
 import struct
+from collections.abc import Callable
 
 from attach.inject.assembler import Assembler
 from attach.inject.machine import Call, Registers, Vectors, Wait
@@ -90,7 +91,6 @@ class X86_64:
     ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
     instruction_alignment = 1
     hides_calls = False
-    calls_from_everywhere = True
     assembler: type[Assembler] = X86_64Assembler
 
     def decode(self, sets: tuple[bytes, ...]) -> Registers:
@@ -193,6 +193,9 @@ class X86_64:
             if self.result(registers) == _RESTARTS_WITH_MEMORY:
                 return self._eintr(registers)
         return registers
+
+    def may_be_called(self, get_set: Callable[[int], bytes | None]) -> bool:
+        return True
 
     def home_frame(self, registers: Registers, vectors: Vectors, mask: int, way_home: int) -> tuple[int, bytes]:
         state = self._xsave_of_frame(vectors.content)
