@@ -107,14 +107,10 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | Non
     mapping = target.runtime.mapping_at(address)
     if mapping and mapping.path == "[vdso]":
         return "the clock"
-    if (
-        mapping
-        and mapping.inode
-        and target.machine.calls_from_everywhere
-        and mapping.path != target.runtime.python.path
-    ):
+    if mapping and mapping.inode and mapping.path != target.runtime.python.path:
         name = os.path.basename(mapping.path)
-        if not any(word in name for word in _DELICATE):
+        delicate = any(word in name for word in _DELICATE)
+        if not delicate and target.machine.may_be_called(stopped.get_set_if_any):
             return name
     return None
 

@@ -280,3 +280,12 @@ def test_an_address_that_is_signed_is_recognised() -> None:
     machine: Machine = MACHINES["aarch64"]
     registers = interrupted(73)[0] | {"x30": 0xFFFF_8000_1234}
     assert machine.return_addresses(registers, (0x003A_FFFF_9000_5678,)) == (0xFFFF_8000_1234, 0xFFFF_9000_5678)
+
+
+def test_nothing_is_called_in_streaming_mode() -> None:
+    """A thread in the streaming mode of SME is not made to call functions; one without SME is."""
+    machine: Machine = MACHINES["aarch64"]
+    for flags, expected in ((0, True), (2, True), (1, False), (3, False)):
+        header = struct.pack("<IIHHHH", 16, 16, 32, 32, flags, 0)
+        assert machine.may_be_called({0x40B: header}.get) is expected
+    assert machine.may_be_called({}.get)
