@@ -100,9 +100,11 @@ class Aarch64:
         registers = dict(zip(_NAMES, _LAYOUT.unpack(general[: _LAYOUT.size]), strict=True))
         return registers | {"syscall": struct.unpack("<I", number[:4])[0]}
 
-    def encode(self, registers: Registers) -> tuple[bytes, ...]:
-        general = _LAYOUT.pack(*(registers[name] for name in _NAMES))
-        return general, struct.pack("<I", registers["syscall"])
+    def encode(self, registers: Registers) -> dict[int, bytes]:
+        general = {_NT_PRSTATUS: _LAYOUT.pack(*(registers[name] for name in _NAMES))}
+        number = {_NT_ARM_SYSTEM_CALL: struct.pack("<I", registers["syscall"])}
+        # an error inside a system call is for the kernel only: it must never be in x0 without the call's number
+        return general | number if self.system_call(registers) < 0 else number | general
 
     def instruction(self, registers: Registers) -> int:
         return registers["pc"]

@@ -101,8 +101,11 @@ class Machine(Protocol):
         """The registers of the register sets."""
         ...
 
-    def encode(self, registers: Registers) -> tuple[bytes, ...]:
-        """The inverse of `decode`."""
+    def encode(self, registers: Registers) -> dict[int, bytes]:
+        """The inverse of `decode`: the content of each register set, in the order in which they have to be set.
+
+        After each of them the thread must be able to go on, should nobody set the next.
+        """
         ...
 
     def instruction(self, registers: Registers) -> int:

@@ -243,7 +243,7 @@ class Tracee:
 
     def put_registers(self, registers: Registers) -> None:
         """Sets the registers for a call."""
-        for kind, content in zip(self.machine.register_sets, self.machine.encode(registers), strict=True):
+        for kind, content in self.machine.encode(registers).items():
             self._put_set(kind, content)
 
     def get_mask(self) -> int:

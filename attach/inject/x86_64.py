@@ -27,6 +27,7 @@ _LAYOUT = struct.Struct("<27Q")
 _ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
 _CALL_ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _ALL_ONES = (1 << 64) - 1
+_NT_PRSTATUS, _NT_X86_XSTATE = 1, 0x202
 _DIRECTION_FLAG = 0x400
 _RED_ZONE = 128
 _SYSCALL_INSTRUCTION = b"\x0f\x05"
@@ -84,8 +85,8 @@ class X86_64:
     """Implements `attach.inject.machine.Machine`."""
 
     elf_machine = 62
-    register_sets: tuple[int, ...] = (1,)  # NT_PRSTATUS
-    vector_sets: tuple[int, ...] = (0x202,)  # NT_X86_XSTATE
+    register_sets: tuple[int, ...] = (_NT_PRSTATUS,)
+    vector_sets: tuple[int, ...] = (_NT_X86_XSTATE,)
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
     # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
     ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
@@ -96,8 +97,8 @@ class X86_64:
     def decode(self, sets: tuple[bytes, ...]) -> Registers:
         return dict(zip(_NAMES, _LAYOUT.unpack(sets[0][: _LAYOUT.size]), strict=True))
 
-    def encode(self, registers: Registers) -> tuple[bytes, ...]:
-        return (_LAYOUT.pack(*(registers[name] for name in _NAMES)),)
+    def encode(self, registers: Registers) -> dict[int, bytes]:
+        return {_NT_PRSTATUS: _LAYOUT.pack(*(registers[name] for name in _NAMES))}
 
     def instruction(self, registers: Registers) -> int:
         return registers["rip"]
