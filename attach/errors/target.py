@@ -191,7 +191,7 @@ class UnsupportedMachine(UnsupportedTarget):
     slug = "unsupported-machine"
 
     def __init__(self, pid: int, what: str) -> None:
-        super().__init__(f"process {pid} is {what}", "64-bit programs on x86_64 can be attached to.")
+        super().__init__(f"process {pid} is {what}", "64-bit programs on x86_64 and aarch64 can be attached to.")
 
 
 class StoppedProcess(UnsupportedTarget):

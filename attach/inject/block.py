@@ -18,13 +18,15 @@ unmap it is stopped: after the unmapping the address may belong to something els
 """
 
 import enum
+import mmap
 import struct
 import time
 from dataclasses import dataclass
 
 from attach.inject.memory import Memory, MemoryFault
 
-PAGE = 4096
+#: The size of a page of memory in bytes: 4 KB, on some aarch64 kernels 16 KB or 64 KB.
+PAGE = mmap.PAGESIZE
 
 # offsets in the block
 PROGRESS, ABORT, INNER_PID, TID = 0, 4, 8, 12
@@ -107,7 +109,7 @@ class Block:
     def report(self, memory: Memory) -> Report:
         """Reads the words; a block that is gone reports `Progress.LEFT`."""
         try:
-            content = memory.read(self.address, PAGE)
+            content = memory.read(self.address, SOURCE)
         except MemoryFault:
             return Report(Progress.LEFT, 0, "", 0)
         if struct.unpack_from("<Q", content, MAGIC)[0] != self._magic:

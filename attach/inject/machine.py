@@ -2,8 +2,11 @@
 `Machine`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from attach.inject.assembler import Assembler
 
 #: Register name -> unsigned value.
 Registers = dict[str, int]
@@ -53,26 +56,56 @@ class Functions:
     python: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The floating point and vector registers: the number of their register set, and its content."""
+
+    kind: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A system call in which a thread sleeps, as /proc/PID/task/TID/syscall tells it."""
+
+    number: int
+    arguments: tuple[int, ...]
+    stack: int
+    #: The address of the next instruction.
+    instruction: int
+
+
 class Machine(Protocol):
     """Registers, system calls and stubs of one architecture, as Linux shows them."""
 
     #: e_machine of its ELF images.
     elf_machine: int
-    #: The NT_* number of the register set with floating point and vector registers.
-    vector_set: int
+    #: The NT_* numbers of the register sets of which `decode` makes registers.
+    register_sets: tuple[int, ...]
+    #: The NT_* numbers of the sets with floating point and vector registers: the first that exists holds them all.
+    vector_sets: tuple[int, ...]
     #: System call numbers.
     MMAP: int
     MUNMAP: int
     RETURN_FROM_SIGNAL: int
-    #: The instructions of the C libraries' return from a signal handler.
+    #: The instructions of the return from a signal handler: the vDSO or the C library has them.
     ways_home: tuple[bytes, ...]
+    #: The addresses of instructions are multiples of this.
+    instruction_alignment: int
+    #: Whether a stop hides something of an interrupted system call, so that one has to look before.
+    hides_calls: bool
+    #: Writes the stubs.
+    assembler: type[Assembler]
 
-    def decode(self, raw: bytes) -> Registers:
-        """The registers of NT_PRSTATUS."""
+    def decode(self, sets: tuple[bytes, ...]) -> Registers:
+        """The registers of the register sets."""
         ...
 
-    def encode(self, registers: Registers) -> bytes:
-        """The inverse of `decode`."""
+    def encode(self, registers: Registers) -> dict[int, bytes]:
+        """The inverse of `decode`: the content of each register set, in the order in which they have to be set.
+
+        After each of them the thread must be able to go on, should nobody set the next.
+        """
         ...
 
     def instruction(self, registers: Registers) -> int:
@@ -83,12 +116,16 @@ class Machine(Protocol):
         """The stack pointer."""
         ...
 
+    def return_addresses(self, registers: Registers, words: tuple[int, ...]) -> tuple[int, ...]:
+        """What may be return addresses, innermost first, of `words` from the stack."""
+        ...
+
     def system_call(self, registers: Registers) -> int:
         """The number of the system call the thread is in, -1 if in none."""
         ...
 
     def first_argument(self, registers: Registers) -> int:
-        """The first argument of the system call the thread is in."""
+        """The first argument of the system call at whose beginning the thread is."""
         ...
 
     def result(self, registers: Registers) -> int:
@@ -103,10 +140,16 @@ class Machine(Protocol):
         """The wait, if a thread in this system call holds no lock of the C library; else None."""
         ...
 
-    def interrupted_wait(self, registers: Registers, code: bytes) -> Wait | None:
-        """The wait that a stop has interrupted, if it is one that `wait_named` knows; `code` precedes the
-        next
-        instruction."""
+    def interrupted_wait(self, registers: Registers, before: bytes, following: bytes, call: Call | None) -> Wait | None:
+        """The wait that a stop has interrupted, if it is one that `wait_named` knows.
+
+        `before` and `following` are 8 bytes of code before the next instruction, and from it on. `call` is the call it
+        was in, if that is known.
+        """
+        ...
+
+    def was_in(self, registers: Registers, call: Call) -> bool:
+        """Whether a stopped thread, which had been asleep in this call, has these registers."""
         ...
 
     def restarts_by_itself(self, registers: Registers) -> bool:
@@ -117,15 +160,22 @@ class Machine(Protocol):
         """Whether the kernel will go on with the interrupted call by a call of restart_syscall(2)."""
         ...
 
-    def begun_anew(self, registers: Registers) -> Registers:
-        """The registers with which the thread enters the interrupted system call again."""
+    def begun_anew(self, registers: Registers, call: Call | None) -> Registers | None:
+        """The registers with which the thread enters the interrupted system call again; None if that takes `call`."""
         ...
 
-    def failing_with_eintr(self, registers: Registers) -> Registers:
-        """The registers with which the interrupted system call fails with EINTR."""
+    def failing_with_eintr(self, registers: Registers) -> Registers | None:
+        """The registers with which the interrupted wait fails with EINTR; None if it has been begun anew."""
         ...
 
-    def home_frame(self, registers: Registers, vectors: bytes, mask: int, way_home: int) -> tuple[int, bytes]:
+    def may_be_called(self, get_set: Callable[[int], bytes | None]) -> bool:
+        """Whether a thread in somebody's compiled code is in a mode in which functions may be called.
+
+        `get_set` gives a register set of the thread, None if this processor or kernel has none of that number.
+        """
+        ...
+
+    def home_frame(self, registers: Registers, vectors: Vectors, mask: int, way_home: int) -> tuple[int, bytes]:
         """A signal frame below the thread's stack that brings all this back: its address and its bytes."""
         ...
 
@@ -139,14 +189,10 @@ class Machine(Protocol):
         """The registers of a thread that has just been called at `function` and will return to `way_home`."""
         ...
 
-    def thread_page(self, functions: Functions) -> bytes:
-        """The code of our thread; see block.py for what it does."""
-        ...
+    def ending(self, registers: Registers, following: bytes, call: Call | None) -> Registers | None:
+        """The registers with which the interrupted call ended inside the kernel, where they are not `registers`.
 
-    def parked_entry_page(self, functions: Functions) -> bytes:
-        """Starts our thread with pthread_create, unmaps its own page, goes home."""
-        ...
-
-    def pending_entry_page(self, functions: Functions) -> bytes:
-        """Adds the pending call, and holds the code of the call."""
+        If they are set at the end of another system call that had the same first argument, the kernel decides, as it
+        would have done, whether the call goes on or fails with EINTR. None where `registers` at any stop do that.
+        """
         ...

@@ -21,6 +21,7 @@ from attach.errors import (
     UnsupportedTarget,
     ZombieProcess,
 )
+from attach.inject.aarch64 import Aarch64
 from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
@@ -36,7 +37,7 @@ _PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
 _DENIED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
 _TRACER_SECONDS, _OURS_SECONDS = 0.25, 2.0
 #: By the name that uname(2) gives the machine.
-_MACHINES: dict[str, Machine] = {"x86_64": X86_64()}
+_MACHINES: dict[str, Machine] = {"x86_64": X86_64(), "aarch64": Aarch64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from attach.errors import AlreadyTraced, NoSuchProcess, PermissionRefused, ThreadNotStopping
-from attach.inject.machine import Machine, Registers
+from attach.inject.machine import Machine, Registers, Vectors
 from attach.inject.memory import Memory
 from attach.process import Process
 
@@ -30,7 +30,6 @@ _EVENT_STOP = 128
 #: What `Tracee.resume_to_system_call` gives at the beginning and the end of a system call.
 SYSCALL_STOP = signal.SIGTRAP | 0x80
 _WALL = 0x40000000
-_NT_PRSTATUS = 1
 _MOST_VECTORS = 16384
 _INSTRUCTION_SIZE = 8  # struct sock_filter
 _RSEQ_CONFIGURATION = struct.Struct("<QIIII")
@@ -244,7 +243,7 @@ class Tracee:
 
     def get_registers(self) -> Registers:
         """The registers as they are now; `registers` are those to return to."""
-        return self.machine.decode(self._get_set(_NT_PRSTATUS, 1024))
+        return self.machine.decode(tuple(self._get_set(kind, 1024) for kind in self.machine.register_sets))
 
     def set_registers(self, registers: Registers) -> None:
         """What the thread continues with when it is let go. A later `call` returns to these."""
@@ -253,7 +252,8 @@ class Tracee:
 
     def put_registers(self, registers: Registers) -> None:
         """Sets the registers for a call."""
-        self._put_set(_NT_PRSTATUS, self.machine.encode(registers))
+        for kind, content in self.machine.encode(registers).items():
+            self._put_set(kind, content)
 
     def get_mask(self) -> int:
         """The thread's signal mask."""
@@ -266,13 +266,26 @@ class Tracee:
         value = ctypes.c_uint64(mask)
         _request(_SETSIGMASK, self.tid, 8, ctypes.addressof(value))
 
-    def get_vectors(self) -> bytes:
+    def get_vectors(self) -> Vectors:
         """The floating point and vector registers, in the kernel's layout."""
-        return self._get_set(self.machine.vector_set, _MOST_VECTORS)
+        for kind in self.machine.vector_sets:
+            content = self.get_set_if_any(kind)
+            if content is not None:
+                return Vectors(kind, content)
+        raise OSError(errno.ENODEV, "no vector registers")
 
-    def put_vectors(self, vectors: bytes) -> None:
+    def get_set_if_any(self, kind: int) -> bytes | None:
+        """The content of a register set, None if this processor or kernel has none of that number."""
+        try:
+            return self._get_set(kind, _MOST_VECTORS)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENODEV):
+                return None
+            raise
+
+    def put_vectors(self, vectors: Vectors) -> None:
         """The inverse of `get_vectors`."""
-        self._put_set(self.machine.vector_set, vectors)
+        self._put_set(vectors.kind, vectors.content)
 
     # ---- seccomp ----
 

@@ -1,13 +1,17 @@
 """Everything an injection needs to know about its target before it stops a thread."""
 
+import re
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
-from attach.errors import UnsupportedTarget
-from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Wait
+from attach.errors import NoSuchProcess, UnsupportedTarget
+from attach.inject.machine import PYTHON_FUNCTIONS, Call, Functions, Machine, Registers, Wait
 from attach.inject.memory import Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
+from attach.inject.threads import sleeping_in
 from attach.process import Process
 
 #: How much of a mapping is searched for the way home around a function of the C library.
@@ -43,24 +47,29 @@ class Target:
 
     @cached_property
     def way_home(self) -> int:
-        """The address of the C library's return from signal handlers: ``rt_sigreturn``."""
-        for name, room in (("sigaction", _NEAR), ("sigaction", _FAR), ("mmap", _FAR)):
-            found = self.runtime.find(name)
-            mapping = self.runtime.mapping_at(found.address) if found else None
-            if found and mapping:
-                start = max(mapping.start, found.address - room)
-                try:
-                    code = self.memory.read(start, min(mapping.end, found.address + room) - start)
-                except MemoryFault:
-                    continue
-                for pattern in self.machine.ways_home:
-                    position = code.find(pattern)
-                    if position >= 0:
-                        return start + position
+        """The address of a return from signal handlers, ``rt_sigreturn``: the vDSO's or the C library's."""
+        for start, end in self._places_of_ways_home():
+            try:
+                code = self.memory.read(start, end - start)
+            except MemoryFault:
+                continue
+            for pattern in self.machine.ways_home:
+                for match in re.finditer(re.escape(pattern), code):
+                    if (start + match.start()) % self.machine.instruction_alignment == 0:
+                        return start + match.start()
         raise UnsupportedTarget(
             f"the C library of process {self.process.pid} has no return from signal handlers that we know",
             "glibc and musl are known.",
         )
+
+    def _places_of_ways_home(self) -> Iterator[tuple[int, int]]:
+        """Begin and end of what is searched, the likeliest first."""
+        yield from ((mapping.start, mapping.end) for mapping in self.runtime.maps if mapping.path == "[vdso]")
+        for name, room in (("sigaction", _NEAR), ("sigaction", _FAR), ("mmap", _FAR)):
+            found = self.runtime.find(name)
+            mapping = self.runtime.mapping_at(found.address) if found else None
+            if found and mapping:
+                yield max(mapping.start, found.address - room), min(mapping.end, found.address + room)
 
     def prepare(self) -> None:
         """Looks up everything that a stop would otherwise have to wait for."""
@@ -72,28 +81,29 @@ class Target:
         """Stops one thread; see `StoppedThread`."""
         return StoppedThread(self, tid)
 
-    def caller(self, stack: int) -> str:
+    def caller(self, registers: Registers) -> str:
         """The path of the image that called the C library, by the return addresses on a stopped thread's stack."""
         found = self.runtime.mapping_at(self.functions.mmap)
         library = (found.path,) if found else ()
         try:
-            words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
+            stack = self.memory.read(self.machine.stack(registers), 8 * _STACK_WORDS)
         except MemoryFault:
             return ""
-        for word in words:
-            mapping = self.runtime.mapping_at(word)
+        words = struct.unpack(f"<{_STACK_WORDS}Q", stack)
+        for address in self.machine.return_addresses(registers, words):
+            mapping = self.runtime.mapping_at(address)
             if not mapping or not mapping.executable or not mapping.inode or mapping.path in library:
                 continue
             if not mapping.path.rpartition("/")[2].startswith(_C_LIBRARIES):
                 return mapping.path
         return ""
 
-    def python_retries(self, stack: int) -> bool:
+    def python_retries(self, registers: Registers) -> bool:
         """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
 
         Extension modules and event loops of other languages are not trusted to.
         """
-        caller = self.caller(stack)
+        caller = self.caller(registers)
         return caller == self.runtime.python.path or caller.rpartition("/")[2].startswith(_KNOW_PEP_475)
 
 
@@ -106,44 +116,53 @@ class StoppedThread(Tracee):
     """
 
     def __init__(self, target: Target, tid: int) -> None:
+        before = _Sleep.of(target, tid) if target.machine.hides_calls else None
         super().__init__(target.process, target.memory, target.machine, tid)
         #: The wait it was found in, None if it was running or in another system call.
         self.wait: Wait | None = None
+        #: See `Machine.ending`.
+        self.ending: Registers | None = None
         self._target = target
         try:
-            self._keep_the_call(target)
+            self._keep_the_call(before)
         except BaseException:
             self._let_go()
             raise
 
-    def _keep_the_call(self, target: Target) -> None:
-        registers, machine = self.registers, self.machine
+    def _keep_the_call(self, before: "_Sleep | None") -> None:
+        registers, machine, memory = self.registers, self.machine, self._target.memory
         address = machine.instruction(registers)
+        self.wait = self.ending = None
         try:
-            code = target.memory.read(address - 8, 8)
+            preceding, following = memory.read(address - 8, 8), memory.read(address, 8)
         except MemoryFault:
             return
-        self.wait = machine.interrupted_wait(registers, code)
-        if self.wait and not machine.restarts_by_itself(registers):
-            stack = machine.stack(registers)
-            if self.wait.endless or not target.python_retries(stack):
-                self.set_registers(machine.begun_anew(registers))
+        call = before.call if before and before.lasted(self) else None
+        self.wait = machine.interrupted_wait(registers, preceding, following, call)
+        if self.wait is None:
+            return
+        self.ending = machine.ending(registers, following, call)
+        if not machine.restarts_by_itself(registers) and (
+            self.wait.endless or not self._target.python_retries(registers)
+        ):
+            anew = machine.begun_anew(registers, call)
+            if anew:
+                self.set_registers(anew)
 
     def run_for(self, seconds: float) -> None:
         """Lets the thread go on for that long, and stops it anew."""
         super().run_for(seconds)
-        self._keep_the_call(self._target)
+        self._keep_the_call(None)
 
     def fail_with_eintr(self) -> bool:
         """Makes the interrupted wait fail with EINTR, so that Python looks for signals and requests before it goes on.
 
         False if the thread is in no wait, or in one that is not Python's own: then EINTR might be taken for an error.
         """
-        if self.wait is None or self.machine.system_call(self.registers) < 0:
+        failing = self.machine.failing_with_eintr(self.registers) if self.wait else None
+        if failing is None or not self._target.python_retries(self.registers):
             return False
-        if not self._target.python_retries(self.machine.stack(self.registers)):
-            return False
-        self.set_registers(self.machine.failing_with_eintr(self.registers))
+        self.set_registers(failing)
         return True
 
     def avoid_restart_syscall(self) -> None:
@@ -152,4 +171,30 @@ class StoppedThread(Tracee):
         Python's own wait fails with EINTR and is repeated with the remaining time; for others it begins anew.
         """
         if self.machine.restarts_through_call(self.registers) and not self.fail_with_eintr():
-            self.set_registers(self.machine.begun_anew(self.registers))
+            anew = self.machine.begun_anew(self.registers, None)
+            if anew:
+                self.set_registers(anew)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sleep:
+    """A system call that a thread slept in before it was stopped."""
+
+    call: Call
+    #: How often it had gone to sleep until then.
+    times: int
+
+    @classmethod
+    def of(cls, target: Target, tid: int) -> "_Sleep | None":
+        """What the thread sleeps in now, None if it does not sleep."""
+        try:
+            times = int(target.process.status_field("voluntary_ctxt_switches", tid) or 0)
+            call = sleeping_in(target.process, tid)
+        except (NoSuchProcess, OSError):
+            return None
+        return cls(call, times) if call and times else None
+
+    def lasted(self, thread: Tracee) -> bool:
+        """Whether it slept in this very call until it was stopped: since then it has slept once, in the stop."""
+        times = int(thread.process.status_field("voluntary_ctxt_switches", thread.tid) or 0)
+        return times == self.times + 1 and thread.machine.was_in(thread.registers, self.call)

@@ -4,9 +4,9 @@ import os
 import time
 from dataclasses import dataclass
 
+from attach.inject import stubs
 from attach.inject.block import Block, Progress
 from attach.inject.borrowing import Borrowed, borrowed
-from attach.inject.machine import Registers
 from attach.inject.obstacles import no_memory, no_thread
 from attach.inject.target import StoppedThread, Target
 
@@ -44,13 +44,12 @@ def start_from_parked(target: Target, tid: int, block: Block) -> Start:
     `CallFaulted`.
     """
     machine = target.machine
-    code = machine.parked_entry_page(target.functions) + machine.thread_page(target.functions)
+    code = stubs.parked_entry_page(machine.assembler(), target.functions)
+    code += stubs.thread_page(machine.assembler(), target.functions)
     way_home = target.way_home
 
-    def unmapped_itself(registers: Registers) -> bool:
-        return (
-            machine.system_call(registers) == machine.MUNMAP and machine.first_argument(registers) == block.entry_page
-        )
+    def unmapped_itself(number: int, first_argument: int) -> bool:
+        return number == machine.MUNMAP and first_argument == block.entry_page
 
     since = time.perf_counter()
     with target.stop(tid) as stopped:
@@ -75,7 +74,8 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
     that, as the evaluation loop, or in an image that cannot hold the lock.
     """
     machine = target.machine
-    code = machine.pending_entry_page(target.functions) + machine.thread_page(target.functions)
+    code = stubs.pending_entry_page(machine.assembler(), target.functions)
+    code += stubs.thread_page(machine.assembler(), target.functions)
     way_home = target.way_home
     with target.stop(target.process.pid) as stopped:
         since = time.perf_counter()
@@ -89,7 +89,7 @@ def start_by_pending_call(target: Target, block: Block) -> Start:
             raise NotNow
         with borrowed(stopped, way_home) as thread:
             _map(target, thread, block, code)
-            end = thread.call(block.entry_page, (block.address,), lambda _: False)
+            end = thread.call(block.entry_page, (block.address,), lambda *_: False)
             if machine.created(end):
                 _unmap(target, thread, block.entry_page, block.total)
                 raise NotNow  # the queue of pending calls is full
@@ -109,7 +109,8 @@ def _place_for_pending_call(target: Target, stopped: StoppedThread) -> str | Non
         return "the clock"
     if mapping and mapping.inode and mapping.path != target.runtime.python.path:
         name = os.path.basename(mapping.path)
-        if not any(word in name for word in _DELICATE):
+        delicate = any(word in name for word in _DELICATE)
+        if not delicate and target.machine.may_be_called(stopped.get_set_if_any):
             return name
     return None
 
@@ -118,8 +119,8 @@ def _map(target: Target, thread: Borrowed, block: Block, code: bytes) -> None:
     """Maps and fills entry page, thread page and block. Nothing is ever writable and executable at once."""
     machine, functions = target.machine, target.functions
 
-    def mapped(registers: Registers) -> bool:
-        return machine.system_call(registers) == machine.MMAP
+    def mapped(number: int, _first_argument: int) -> bool:
+        return number == machine.MMAP
 
     def call(address: int, size: int, protection: int, flags: int) -> int:
         arguments = (address, size, protection, flags | _MAP_PRIVATE | _MAP_ANONYMOUS, -1, 0)
@@ -140,8 +141,7 @@ def _map(target: Target, thread: Borrowed, block: Block, code: bytes) -> None:
 
 
 def _unmap(target: Target, thread: Borrowed, address: int, size: int) -> None:
-    machine = target.machine
-    thread.call(target.functions.munmap, (address, size), lambda now: machine.system_call(now) == machine.MUNMAP)
+    thread.call(target.functions.munmap, (address, size), lambda number, _: number == target.machine.MUNMAP)
 
 
 def take_back(target: Target, start: Start) -> None:

@@ -3,8 +3,19 @@
 from collections.abc import Iterator
 
 from attach.errors import NoSuchProcess
-from attach.inject.machine import Machine, Wait
+from attach.inject.machine import Call, Machine, Wait
 from attach.process import Process
+
+_FIELDS = 9  # number, six arguments, stack pointer, program counter
+
+
+def sleeping_in(process: Process, tid: int) -> Call | None:
+    """The system call that the thread is asleep in, None if it runs. Raises `NoSuchProcess`, OSError."""
+    fields = process.read(f"task/{tid}/syscall").split()
+    if len(fields) != _FIELDS:
+        return None  # "running", or asleep for another reason than a system call: -1, stack pointer, program counter
+    number, *rest = int(fields[0]), *(int(field, 16) for field in fields[1:])
+    return Call(number, tuple(rest[:6]), rest[6], rest[7])
 
 
 def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]:
@@ -32,13 +43,9 @@ def threads_in_calls(process: Process, machine: Machine) -> Iterator[tuple[int, 
     tids = process.tids()
     for tid in [*tids[1:], tids[0]]:
         try:
-            fields = process.read(f"task/{tid}/syscall").split()
+            call = sleeping_in(process, tid)
         except (NoSuchProcess, OSError):
             continue
-        if not fields or fields[0] == b"running":
+        if call is None:
             continue
-        number = int(fields[0])
-        if number < 0:
-            continue
-        arguments = tuple(int(field, 16) for field in fields[1:7])
-        yield tid, machine.wait_named(number, arguments) if len(arguments) == 6 else None
+        yield tid, machine.wait_named(call.number, call.arguments)

@@ -5,9 +5,11 @@ the System V ABI's calling convention.
 """
 
 import struct
+from collections.abc import Callable
 
-from attach.inject import x86_64_code
-from attach.inject.machine import Functions, Registers, Wait
+from attach.inject.assembler import Assembler
+from attach.inject.machine import Call, Registers, Vectors, Wait
+from attach.inject.x86_64_code import X86_64Assembler
 
 # fmt: off
 #: struct user_regs_struct
@@ -25,6 +27,7 @@ _LAYOUT = struct.Struct("<27Q")
 _ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
 _CALL_ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _ALL_ONES = (1 << 64) - 1
+_NT_PRSTATUS, _NT_X86_XSTATE = 1, 0x202
 _DIRECTION_FLAG = 0x400
 _RED_ZONE = 128
 _SYSCALL_INSTRUCTION = b"\x0f\x05"
@@ -82,22 +85,29 @@ class X86_64:
     """Implements `attach.inject.machine.Machine`."""
 
     elf_machine = 62
-    vector_set = 0x202  # NT_X86_XSTATE
+    register_sets: tuple[int, ...] = (_NT_PRSTATUS,)
+    vector_sets: tuple[int, ...] = (_NT_X86_XSTATE,)
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
     # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
     ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
+    instruction_alignment = 1
+    hides_calls = False
+    assembler: type[Assembler] = X86_64Assembler
 
-    def decode(self, raw: bytes) -> Registers:
-        return dict(zip(_NAMES, _LAYOUT.unpack(raw[: _LAYOUT.size]), strict=True))
+    def decode(self, sets: tuple[bytes, ...]) -> Registers:
+        return dict(zip(_NAMES, _LAYOUT.unpack(sets[0][: _LAYOUT.size]), strict=True))
 
-    def encode(self, registers: Registers) -> bytes:
-        return _LAYOUT.pack(*(registers[name] for name in _NAMES))
+    def encode(self, registers: Registers) -> dict[int, bytes]:
+        return {_NT_PRSTATUS: _LAYOUT.pack(*(registers[name] for name in _NAMES))}
 
     def instruction(self, registers: Registers) -> int:
         return registers["rip"]
 
     def stack(self, registers: Registers) -> int:
         return registers["rsp"]
+
+    def return_addresses(self, registers: Registers, words: tuple[int, ...]) -> tuple[int, ...]:
+        return words
 
     def system_call(self, registers: Registers) -> int:
         return _signed(registers["orig_rax"])
@@ -140,14 +150,17 @@ class X86_64:
             return _FUTEX  # or a poll of that many descriptors: taken for the less safe of the two
         return _POLL if second < 1 << 20 else _NANOSLEEP
 
-    def interrupted_wait(self, registers: Registers, code: bytes) -> Wait | None:
+    def interrupted_wait(self, registers: Registers, before: bytes, following: bytes, call: Call | None) -> Wait | None:
         result = self.result(registers)
         number = self.system_call(registers)
         if number < 0 or not (result in _RESTARTS or result in (_RESTARTS_WITH_MEMORY, _EINTR)):
             return None
-        if not code.endswith(_SYSCALL_INSTRUCTION):
+        if not before.endswith(_SYSCALL_INSTRUCTION):
             return None
         return self.wait_named(number, tuple(registers[name] for name in _CALL_ARGUMENTS))
+
+    def was_in(self, registers: Registers, call: Call) -> bool:
+        return self.system_call(registers) == call.number
 
     def restarts_by_itself(self, registers: Registers) -> bool:
         return self.result(registers) != _EINTR
@@ -155,15 +168,24 @@ class X86_64:
     def restarts_through_call(self, registers: Registers) -> bool:
         return self.system_call(registers) >= 0 and self.result(registers) == _RESTARTS_WITH_MEMORY
 
-    def begun_anew(self, registers: Registers) -> Registers:
+    def begun_anew(self, registers: Registers, call: Call | None) -> Registers:
         return registers | {
             "rip": registers["rip"] - len(_SYSCALL_INSTRUCTION),
             "rax": registers["orig_rax"],
             "orig_rax": _ALL_ONES,
         }
 
-    def failing_with_eintr(self, registers: Registers) -> Registers:
+    def failing_with_eintr(self, registers: Registers) -> Registers | None:
+        if self.system_call(registers) < 0:
+            return None
+        return self._eintr(registers)
+
+    @staticmethod
+    def _eintr(registers: Registers) -> Registers:
         return registers | {"rax": _EINTR & _ALL_ONES, "orig_rax": _ALL_ONES}
+
+    def ending(self, registers: Registers, following: bytes, call: Call | None) -> Registers | None:
+        return None
 
     # ---- calls into the target ----
 
@@ -171,13 +193,16 @@ class X86_64:
         """What the kernel makes of the registers when a thread leaves a system call for a signal handler."""
         if self.system_call(registers) >= 0:
             if self.result(registers) in _RESTARTS:
-                return self.begun_anew(registers)
+                return self.begun_anew(registers, None)
             if self.result(registers) == _RESTARTS_WITH_MEMORY:
-                return self.failing_with_eintr(registers)
+                return self._eintr(registers)
         return registers
 
-    def home_frame(self, registers: Registers, vectors: bytes, mask: int, way_home: int) -> tuple[int, bytes]:
-        state = self._xsave_of_frame(vectors)
+    def may_be_called(self, get_set: Callable[[int], bytes | None]) -> bool:
+        return True
+
+    def home_frame(self, registers: Registers, vectors: Vectors, mask: int, way_home: int) -> tuple[int, bytes]:
+        state = self._xsave_of_frame(vectors.content)
         home = self._by_itself(registers)
         floor = (registers["rsp"] - _RED_ZONE - len(state)) & ~63
         frame = floor - 320 - 8  # 8 below a multiple of 16, as after a call instruction
@@ -219,14 +244,3 @@ class X86_64:
         }
         changed.update((name, value & _ALL_ONES) for name, value in zip(_ARGUMENTS, arguments, strict=False))
         return registers | changed
-
-    # ---- stubs ----
-
-    def thread_page(self, functions: Functions) -> bytes:
-        return x86_64_code.thread_page(functions)
-
-    def parked_entry_page(self, functions: Functions) -> bytes:
-        return x86_64_code.parked_entry_page(functions)
-
-    def pending_entry_page(self, functions: Functions) -> bytes:
-        return x86_64_code.pending_entry_page(functions)

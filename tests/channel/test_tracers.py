@@ -38,10 +38,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def put_wheel(index: Path, members: dict[str, bytes], version: tuple[int, int] = VERSION) -> None:
+def put_wheel(
+    index: Path, members: dict[str, bytes], version: tuple[int, int] = VERSION, machine: str = MACHINE
+) -> None:
     """A coverage wheel with these files."""
     release, abi = tracers.COVERAGE[version], f"cp{version[0]}{version[1]}"
-    tag = f"{abi}-{abi}-manylinux2014_{MACHINE}"
+    tag = f"{abi}-{abi}-manylinux2014_{machine}"
     info = f"coverage-{release}.dist-info"
     with zipfile.ZipFile(index / f"coverage-{release}-{tag}.whl", "w") as archive:
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: coverage\nVersion: {release}\n")
@@ -129,6 +131,16 @@ def test_strange_wheels(index: Path, cache: Path, members: dict[str, bytes], rea
     with pytest.raises(TracerUnavailable, match=reason):
         tracers.find(VERSION)
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_wheel_of_the_machine_is_taken(index: Path, machine: str) -> None:
+    """Of the wheels for several machines the target's is taken."""
+    libraries = {}
+    for other, number in (("x86_64", b"\x3e\0"), ("aarch64", b"\xb7\0")):
+        libraries[other] = LIBRARY[:18] + number + LIBRARY[20:]
+        put_wheel(index, {NAME.replace("x86_64", other): libraries[other]}, machine=other)
+    assert tracers.find(VERSION, machine=machine) == libraries[machine]
 
 
 def test_no_tracer_for_that() -> None:
