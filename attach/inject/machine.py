@@ -60,6 +60,8 @@ class Machine(Protocol):
     elf_machine: int
     #: The NT_* number of the register set with floating point and vector registers.
     vector_set: int
+    #: The number of the stack pointer in unwind tables.
+    unwound_stack: int
     #: System call numbers.
     MMAP: int
     MUNMAP: int

@@ -94,6 +94,7 @@ class RemoteExec:
         if target.memory.u32(self._interpreter + self.offsets.enabled) != 1:
             raise MethodUnavailable(_METHOD, "the program runs with remote debugging disabled")
         self._requested: set[int] = set()
+        target.prepare_stops()
         try:
             self._script = StagedScript(target.process)
         except NoPlace as place:

@@ -4,16 +4,19 @@ import struct
 from functools import cached_property
 
 from attach.errors import UnsupportedTarget
-from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Wait
-from attach.inject.memory import Memory, MemoryFault
+from attach.inject.machine import PYTHON_FUNCTIONS, Functions, Machine, Registers, Wait
+from attach.inject.memory import Mapping, Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
+from attach.inject.unwinding import Unknown, UnwindTables
 from attach.process import Process
 
 #: How much of a mapping is searched for the way home around a function of the C library.
 _NEAR = 1 << 16
 _FAR = 1 << 24
 _STACK_WORDS = 64
+#: How deep the C library's own calls are nested at most.
+_MOST_CALLS = 8
 _C_LIBRARIES = ("ld-", "libpthread")
 #: Extension modules of the standard library that wait.
 _KNOW_PEP_475 = ("select.", "time.", "_socket.", "_ssl.", "_signal.", "_multiprocessing.", "fcntl.")
@@ -27,6 +30,7 @@ class Target:
         self.memory = memory
         self.runtime = runtime
         self.machine = machine
+        self._tables: dict[int, UnwindTables | None] = {}
 
     @cached_property
     def functions(self) -> Functions:
@@ -63,8 +67,13 @@ class Target:
         )
 
     def prepare(self) -> None:
-        """Looks up everything that a stop would otherwise have to wait for."""
-        _ = self.functions, self.way_home
+        """Looks up everything that a borrowed thread would otherwise have to wait for."""
+        _ = self.way_home
+        self.prepare_stops()
+
+    def prepare_stops(self) -> None:
+        """Looks up everything that a stopped thread would otherwise have to wait for."""
+        self._unwind_tables(self.functions.mmap)
 
     # ---- threads ----
 
@@ -72,28 +81,65 @@ class Target:
         """Stops one thread; see `StoppedThread`."""
         return StoppedThread(self, tid)
 
-    def caller(self, stack: int) -> str:
-        """The path of the image that called the C library, by the return addresses on a stopped thread's stack."""
+    def caller(self, registers: Registers) -> str:
+        """The path of the image that called the C library, in which a stopped thread is; empty if that is not certain.
+
+        By the library's unwind tables; musl has none: there it is the first address on the stack that is not its own.
+        """
+        address, stack = self.machine.instruction(registers), self.machine.stack(registers)
+        tables = self._unwind_tables(address)
+        if tables is None:
+            return self._first_on_stack(stack)
+        for _ in range(_MOST_CALLS):
+            try:
+                address, stack = tables.caller(address, stack, self.machine.unwound_stack)
+            except Unknown:
+                return ""
+            mapping = self.runtime.mapping_at(address)
+            if mapping is None or not mapping.executable:
+                return ""
+            if not self._is_c_library(mapping):
+                return mapping.path
+            tables = self._unwind_tables(address)
+            if tables is None:
+                return ""
+            address -= 1  # the call counts, which may be the last instruction of its function
+        return ""
+
+    def _unwind_tables(self, address: int) -> UnwindTables | None:
+        """Those of the image at `address`, None without any."""
+        image = self.runtime.image_at(address)
+        if image is None:
+            return None
+        if image.base not in self._tables:
+            try:
+                self._tables[image.base] = UnwindTables(image, self.memory)
+            except Unknown:
+                self._tables[image.base] = None
+        return self._tables[image.base]
+
+    def _is_c_library(self, mapping: Mapping) -> bool:
         found = self.runtime.mapping_at(self.functions.mmap)
-        library = (found.path,) if found else ()
+        name = mapping.path.rpartition("/")[2]
+        return (found is not None and mapping.path == found.path) or name.startswith(_C_LIBRARIES)
+
+    def _first_on_stack(self, stack: int) -> str:
         try:
             words = struct.unpack(f"<{_STACK_WORDS}Q", self.memory.read(stack, 8 * _STACK_WORDS))
         except MemoryFault:
             return ""
         for word in words:
             mapping = self.runtime.mapping_at(word)
-            if not mapping or not mapping.executable or not mapping.inode or mapping.path in library:
-                continue
-            if not mapping.path.rpartition("/")[2].startswith(_C_LIBRARIES):
+            if mapping and mapping.executable and mapping.inode and not self._is_c_library(mapping):
                 return mapping.path
         return ""
 
-    def python_retries(self, stack: int) -> bool:
+    def python_retries(self, registers: Registers) -> bool:
         """Whether the interrupted call was made by CPython itself, which repeats it with the remaining time (PEP 475).
 
         Extension modules and event loops of other languages are not trusted to.
         """
-        caller = self.caller(stack)
+        caller = self.caller(registers)
         return caller == self.runtime.python.path or caller.rpartition("/")[2].startswith(_KNOW_PEP_475)
 
 
@@ -124,10 +170,10 @@ class StoppedThread(Tracee):
         except MemoryFault:
             return
         self.wait = machine.interrupted_wait(registers, code)
-        if self.wait and not machine.restarts_by_itself(registers):
-            stack = machine.stack(registers)
-            if self.wait.endless or not target.python_retries(stack):
-                self.set_registers(machine.begun_anew(registers))
+        if self.wait is None or machine.restarts_by_itself(registers):
+            return
+        if self.wait.endless or not target.python_retries(registers):
+            self.set_registers(machine.begun_anew(registers))
 
     def run_for(self, seconds: float) -> None:
         """Lets the thread go on for that long, and stops it anew."""
@@ -141,7 +187,7 @@ class StoppedThread(Tracee):
         """
         if self.wait is None or self.machine.system_call(self.registers) < 0:
             return False
-        if not self._target.python_retries(self.machine.stack(self.registers)):
+        if not self._target.python_retries(self.registers):
             return False
         self.set_registers(self.machine.failing_with_eintr(self.registers))
         return True

@@ -83,6 +83,7 @@ class X86_64:
 
     elf_machine = 62
     vector_set = 0x202  # NT_X86_XSTATE
+    unwound_stack = 7  # System V ABI, figure 3.36
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
     # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
     ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
