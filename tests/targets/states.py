@@ -42,9 +42,9 @@ def ready():
 def again(call, *arguments):
     """Calls a function of the C library again and again, as a program that expects no EINTR."""
     while True:
-        if call(*arguments) == -1 and ctypes.get_errno() == errno.EINTR:
-            facts["eintr"] += 1
-        time.sleep(0)  # SIGUSR1 is EINTR as well: here its handler runs
+        failed = call(*arguments) == -1 and ctypes.get_errno() == errno.EINTR
+        time.sleep(0)  # SIGUSR1 is EINTR as well: here its handler runs, and ends the program
+        facts["eintr"] += failed
 
 
 def tick():
@@ -245,6 +245,13 @@ def hashing():
     """One short C call after the other, without the GIL."""
     while True:
         hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 20000)
+
+
+def gil_heavy():
+    """One C call after the other, each of which keeps the GIL."""
+    numbers = list(range(100000, 0, -1)) + list(range(100000))
+    while True:
+        sorted(numbers, key=float)
 
 
 @announces_itself
