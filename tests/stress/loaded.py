@@ -124,11 +124,11 @@ class Loaded:
         time.sleep(seconds)
         self.enter(Phase.NOT_JUDGED)
 
-    def end(self) -> Verdict:
+    def end(self, patience: float = ENDING_SECONDS) -> Verdict:
         """Has the program end, and say what it found. A crash or a hang is a finding too."""
         self.enter(Phase.END)
         try:
-            status = self.target.wait_for_end(ENDING_SECONDS)
+            status = self.target.wait_for_end(patience)
         except NotReady:
             return Verdict(findings=["the program hung"])
         if status:

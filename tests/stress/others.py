@@ -27,7 +27,7 @@ from tests.support.interpreters import Interpreter
 REQUIREMENTS = Path(__file__).with_name("requirements-others.txt")
 LOADS = ("memory", "churn", "aio", "idle")
 #: After so many seconds a tool that has not ended hangs.
-PATIENCE = 10.0
+PATIENCE = 15.0
 #: What a tool has started may need so many seconds more to show.
 SHOWING = 3.0
 #: Everything that a try starts, and what that starts, has this in its environment.
@@ -85,7 +85,7 @@ TOOLS = (
     Tool(
         "attach PID start-coverage",
         lambda _python, pid, _folder: [sys.executable, "-m", "attach", str(pid), "start-coverage"],
-        lambda _folder, output: "measuring" in output,
+        lambda _folder, output: "Measuring process" in output,
     ),
     Tool(
         "pyrasite",
@@ -157,7 +157,7 @@ def environment(interpreter: Interpreter) -> tuple[str, set[str]]:
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([interpreter.path, "-I", "-m", "venv", folder], check=True, capture_output=True)
-            pip = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            pip: list[str | Path] = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             had = [line.split(">")[0] for line in wanted if _succeeds([*pip, line])]
             complete.write_text("\n".join(had))
         return str(python), set(complete.read_text().split())
@@ -174,12 +174,12 @@ def usable(interpreter: Interpreter) -> Iterator[tuple[Tool, str]]:
     """The tools that this machine can run on that version, each with the Python it is run by."""
     python, had = environment(interpreter)
     for tool in TOOLS:
-        if interpreter.version >= tool.since and (not tool.package or tool.package in had):
-            if not tool.gdb or shutil.which("gdb"):
-                yield tool, python
+        here = not (tool.package and tool.package not in had) and not (tool.gdb and not shutil.which("gdb"))
+        if here and interpreter.version >= tool.since:
+            yield tool, python
 
 
-def try_tool(interpreter: Interpreter, tool: Tool, python: str, load: str, count: int, folder: Path) -> Tries:
+def try_tool(tool: Tool, python: str, load: str, count: int, folder: Path) -> Tries:
     """Runs the tool `count` times, each time on a new target; after two hangs in a row no more."""
     found = Tries()
     for turn in range(count):
@@ -190,7 +190,9 @@ def try_tool(interpreter: Interpreter, tool: Tool, python: str, load: str, count
             with loaded(Path(python), load, env=mark) as program:
                 program.enter(Phase.ATTACHED)
                 outcome, milliseconds = _run(tool, tool.command(python, program.pid, own), own, mark)
-                verdict = program.end() if program.target.is_running() else _crashed(program.target.wait_for_end())
+                verdict = (
+                    program.end(PATIENCE) if program.target.is_running() else _crashed(program.target.wait_for_end())
+                )
         finally:
             end_all(mark)
         found.outcomes[outcome] += 1

@@ -285,8 +285,9 @@ def raw():
         return 0.02, 0, libc.epoll_wait(watching, room, 8, 20)
 
     def endless_epoll(room):
-        found = libc.epoll_wait(with_bytes, room, 8, -1)
-        os.read(reading, 1)
+        found = libc.epoll_wait(with_bytes, room, 8, -1 if going() else 0)
+        if found == 1:
+            os.read(reading, 1)
         return None, 1, found
 
     def poll(room):
@@ -309,13 +310,13 @@ def raw():
             elif seconds:
                 record.waited(seconds, begin)
 
-    def feed():
-        while True:
-            time.sleep(0.007)
-            os.write(writing, b"x")
+    def feed(room):
+        time.sleep(0.007)
+        os.write(writing, b"x")
+        return None, 0, 0
 
-    threading.Thread(target=feed, daemon=True).start()
-    in_threads(wait, (epoll, endless_epoll, poll, nanosleep, do_select))
+    # the first two threads beside the main one are those that are borrowed
+    in_threads(wait, (poll, epoll, endless_epoll, nanosleep, do_select, epoll, feed))
 
 
 def deadlines():
