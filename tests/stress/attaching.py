@@ -14,7 +14,7 @@ from tests.stress.loaded import SLACK, Loaded, Phase, Verdict, extent, loaded
 
 #: Attaching and being left alone take turns, so that both see the same noise of the machine.
 ROUNDS = 10
-ALONE_SECONDS = 0.3
+ALONE_SECONDS = 3.0
 #: The first attach loads two C modules and makes the C library an arena; growth is counted from here.
 WARMING = 3
 #: What an operator may hear when another one detaches the agent that both use.
@@ -98,21 +98,21 @@ def attach_at_random(pid: int, count: int, seconds: float, seed: int) -> Attache
     return found
 
 
-def by_one(program: Loaded, count: int, seconds: float) -> Attaches:
+def by_one(program: Loaded, count: int, seconds: float, alone: float) -> Attaches:
     """One operator; in turns with leaving the program alone."""
     found = Attaches()
     for _ in range(ROUNDS):
-        program.alone(ALONE_SECONDS)
+        program.alone(alone / ROUNDS)
         program.enter(Phase.ATTACHED)
-        found.add(attach_many(program.pid, -(-count // ROUNDS), seconds / ROUNDS))
+        found.add(attach_many(program.pid, min(-(-count // ROUNDS), count - found.number), seconds / ROUNDS))
         program.enter(Phase.NOT_JUDGED)
     return found
 
 
-def by_two(program: Loaded, count: int, seconds: float) -> Attaches:
+def by_two(program: Loaded, count: int, seconds: float, alone: float) -> Attaches:
     """Two operators, in processes of their own, that know nothing of each other."""
     found = Attaches()
-    program.alone(ALONE_SECONDS * ROUNDS)
+    program.alone(alone)
     program.enter(Phase.ATTACHED)
     with ProcessPoolExecutor(2) as pool:
         operators = [pool.submit(attach_at_random, program.pid, count // 2, seconds, seed) for seed in (1, 2)]
@@ -122,12 +122,17 @@ def by_two(program: Loaded, count: int, seconds: float) -> Attaches:
     return found
 
 
-def stress(python: Path, load: str, count: int, seconds: float, *, operators: int = 1) -> Cell:
-    """Attaches `count` times, for at most so many seconds, to the load; the program's word has the end."""
+def stress(
+    python: Path, load: str, count: int, seconds: float, *, operators: int = 1, alone: float = ALONE_SECONDS
+) -> Cell:
+    """Attaches `count` times, for at most so many seconds, to the load; the program has the last word.
+
+    For `alone` seconds in all it is left alone meanwhile, for comparison.
+    """
     with loaded(python, load) as program:
         attach_many(program.pid, WARMING, seconds)
         before = extent(program.pid)
-        attaches = (by_one if operators == 1 else by_two)(program, count, seconds)
+        attaches = (by_one if operators == 1 else by_two)(program, count, seconds, alone)
         growth = []
         if program.target.is_running():
             growth = extent(program.pid).growth(before, count, SLACK.get(load, 0))

@@ -35,7 +35,7 @@ class Kills:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def kill_at_random(python: Path, load: str, count: int, *, command: bool, seed: int = 1) -> Kills:
+def kill_at_random(python: Path, load: str, count: int, *, command: bool, seed: int | None = 1) -> Kills:
     """Kills `count` operators at random moments, each followed by one that attaches, asks and detaches.
 
     With `command` they are whole commands, `attach PID start-coverage`, else a process that has imported everything
