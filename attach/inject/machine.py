@@ -33,11 +33,13 @@ PYTHON_FUNCTIONS = (
 class Wait:
     """A blocking system call that a thread was found in.
 
-    `endless`: it has no timeout, so that beginning it anew changes nothing.
+    `endless`: it has no timeout, so that beginning it anew changes nothing. `restarted`: the kernel goes on with it by
+    itself, with the remaining time.
     """
 
     name: str
     endless: bool
+    restarted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,10 @@ class X86_64:
             return None
         name, timeout = _WAITS[number]
         if timeout is None:
-            return Wait(name, endless=False)
+            return Wait(name, endless=False, restarted=True)
         value = arguments[timeout]
         endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
-        return Wait(name, endless)
+        return Wait(name, endless, restarted=False)
 
     @staticmethod
     def _restarted(arguments: tuple[int, ...]) -> int:

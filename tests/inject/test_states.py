@@ -9,7 +9,7 @@ from attach.inject import Injection
 from tests.inject import matrix
 from tests.inject.matrix import BY_NAME, REFUSING_REMOTE_EXEC, RUNNING, WAITING, Parked
 from tests.inject.support import assert_nothing_left, end_of_state, in_state, inject_test_source, is_waiting, marks
-from tests.support.interpreters import Interpreter, from_version
+from tests.support.interpreters import Interpreter, from_version, on_interpreters
 from tests.support.picture import assert_untouched, picture
 from tests.support.processes import wait_until
 
@@ -36,6 +36,15 @@ def test_a_waiting_program_is_entered_and_waits_on(interpreter: Interpreter, sta
         assert_nothing_left(before, target.pid)
         wait_until(lambda: is_waiting(target.pid), "the program to wait again")
         assert end_of_state(target)["eintr"] == 0  # callers that know nothing of PEP 475 never see it
+
+
+@on_interpreters("3.8", "3.12", "3.15")
+def test_the_thread_that_minds_least_is_borrowed(interpreter: Interpreter) -> None:
+    """A wait that the kernel goes on with is interrupted rather than one that would have to be begun anew."""
+    with in_state(interpreter, "raw_threads") as target:
+        wait_until(lambda: is_waiting(target.pid), "the program to wait")
+        assert ", parked in poll," in inject_test_source(target.pid).detail
+        assert end_of_state(target)["eintr"] == 0
 
 
 @pytest.mark.parametrize("state", RUNNING)

@@ -238,6 +238,22 @@ def raw_sleep():
     again(libc.usleep, 1000000000)
 
 
+@announces_itself
+def raw_threads():
+    """Two threads and the main one in waits that would be begun anew, one in between that the kernel goes on with."""
+
+    def is_waiting(number):
+        with open("/proc/self/task/%s/stat" % sorted(map(int, os.listdir("/proc/self/task")))[number]) as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
+    for number, wait in enumerate((raw_epoll_with_timeout, raw_poll, raw_epoll_with_timeout), 1):
+        in_thread(wait)
+        while not is_waiting(number):
+            time.sleep(0.001)
+    ready()
+    raw_epoll_with_timeout()
+
+
 # ---- C code ----
 
 
