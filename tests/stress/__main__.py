@@ -47,6 +47,7 @@ def row(cell: Cell, operators: int) -> None:
         shown(cell.attaches.left),
         f"{alone.at(0.99):.1f} / {alone.most:.1f}",
         f"{attached.at(0.99):.1f} / {attached.most:.1f}",
+        f"{cell.verdict.machine.at(0.99):.1f} / {cell.verdict.machine.most:.1f}",
         f"{attached.above(alone.most + LATE)} of {attached.tenths.total()}",
         "; ".join(cell.harm) or "none",
     )
@@ -57,7 +58,7 @@ def ours(interpreter: Interpreter, loads: Iterable[str], count: int, seconds: fl
     print(f"\n### CPython {interpreter.release}\n")
     head(
         *("load", "attaches", "failures", "way in", "first answer: median / slowest, ms", "all: median / slowest, ms"),
-        *("late, left alone: 99 % / most, ms", "late, attached to: 99 % / most, ms"),
+        *("late, left alone: 99 % / most, ms", "late, attached to: 99 % / most, ms", "a witness meanwhile, ms"),
         *(f"later than alone + {LATE:g} ms", "harm"),
     )
     total, well = Attaches(), True

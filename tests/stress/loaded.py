@@ -62,6 +62,8 @@ class Verdict:
     counts: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     late: dict[Phase, Lateness] = field(default_factory=dict)
+    #: What a process that nobody touched saw of the machine while the program was attached to.
+    machine: Lateness = field(default_factory=Lateness)
 
     def lateness(self, phase: Phase) -> Lateness:
         return self.late.get(phase, Lateness())
@@ -109,9 +111,10 @@ def extent(pid: int) -> Extent:
 class Loaded:
     """A running program under load."""
 
-    def __init__(self, load: str, target: Target, board: int) -> None:
+    def __init__(self, load: str, target: Target, witness: Target, board: int) -> None:
         self.load = load
         self.target = target
+        self.witness = witness
         self.pid = target.pid
         self._board = board
 
@@ -127,17 +130,23 @@ class Loaded:
     def end(self, patience: float = ENDING_SECONDS) -> Verdict:
         """Has the program end, and say what it found. A crash or a hang is a finding too."""
         self.enter(Phase.END)
-        try:
-            status = self.target.wait_for_end(patience)
-        except NotReady:
-            return Verdict(findings=["the program hung"])
-        if status:
-            how = f"by signal {-status}" if status < 0 else f"with status {status}"
-            return Verdict(findings=[f"the program ended {how}: {self.target.stderr[-500:]}"])
-        told = json.loads(self.target.stdout.splitlines()[-1])
-        findings = [f"{what} ({number} times)" for what, number in told["findings"].items()]
-        late = {Phase(int(phase)): _lateness(found) for phase, found in told["late"].items()}
-        return Verdict(told["counts"], findings, late)
+        verdict = _verdict(self.target, patience)
+        verdict.machine = _verdict(self.witness, patience).lateness(Phase.ATTACHED)
+        return verdict
+
+
+def _verdict(target: Target, patience: float) -> Verdict:
+    try:
+        status = target.wait_for_end(patience)
+    except NotReady:
+        return Verdict(findings=["the program hung"])
+    if status:
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        return Verdict(findings=[f"the program ended {how}: {target.stderr[-500:]}"])
+    told = json.loads(target.stdout.splitlines()[-1])
+    findings = [f"{what} ({number} times)" for what, number in told["findings"].items()]
+    late = {Phase(int(phase)): _lateness(found) for phase, found in told["late"].items()}
+    return Verdict(told["counts"], findings, late)
 
 
 def _lateness(found: dict[str, int]) -> Lateness:
@@ -146,9 +155,16 @@ def _lateness(found: dict[str, int]) -> Lateness:
 
 @contextmanager
 def loaded(python: Path, load: str, env: Mapping[str, str] | None = None) -> Iterator[Loaded]:
-    """Runs the load on that interpreter for as long as the block lasts; `env` is added to the environment."""
+    """Runs the load on that interpreter for as long as the block lasts; `env` is added to the environment.
+
+    Beside it runs a witness of what the machine itself does to a process.
+    """
     with tempfile.NamedTemporaryFile(prefix="live-attach-board-") as board:
         board.write(bytes(4096))
         board.flush()
-        with running([python, PROGRAM, load, board.name], ready="^ready$", env=env) as target:
-            yield Loaded(load, target, board.fileno())
+        command: list[str | Path] = [python, PROGRAM, load, board.name]
+        with (
+            running([python, PROGRAM, "witness", board.name], ready="^ready$") as witness,
+            running(command, ready="^ready$", env=env) as target,
+        ):
+            yield Loaded(load, target, witness, board.fileno())

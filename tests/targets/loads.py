@@ -365,6 +365,15 @@ def deadlines():
     in_threads(keep, waits)
 
 
+def witness():
+    """Nothing but appointments: what it misses, the machine has missed."""
+    record = Record()
+    while going():
+        begin = now()
+        time.sleep(0.002)
+        record.waited(0.002, begin)
+
+
 # ---- processes and signals ----
 
 
