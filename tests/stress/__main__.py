@@ -79,17 +79,23 @@ def ours(interpreter: Interpreter, loads: Iterable[str], count: int, seconds: fl
 def killed(interpreters: Iterable[Interpreter], count: int) -> bool:
     """The table of killed operators: `count` of the library, a fifth of that of the whole command, for each load."""
     print("\n## Killed operators\n")
-    head("target", "killed", "load", "operators", "agent was in", "left a mapping", "left a script", "harm")
+    head(
+        *("target", "killed", "load", "operators", "agent was in", "left a mapping", "left a script"),
+        *("EINTR in C code", "harm"),
+    )
     well = True
     for interpreter in interpreters:
         for command, number in ((False, count), (True, -(-count // 5))):
             for load in KILLED:
                 kills: Kills = kill_at_random(interpreter.path, load, number, command=command)
-                harm = "; ".join(kills.verdict.findings) or "none"
+                interrupted, harm = kills.findings()
                 how = "the whole command" if command else "while attaching"
                 left = kills.left["mapping"], kills.left["script"]
-                line(interpreter, how, load, kills.number, kills.attached, *left, harm)
-                well = well and not kills.verdict.findings
+                line(
+                    *(interpreter, how, load, kills.number, kills.attached, *left),
+                    *("; ".join(interrupted) or "never", "; ".join(harm) or "none"),
+                )
+                well = well and not harm
     return well
 
 
@@ -105,7 +111,7 @@ def beside(interpreters: Iterable[Interpreter], count: int) -> None:
                 line(interpreter, tool.name, load, tries)
 
 
-def interrupted(*_: object) -> None:
+def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -114,11 +120,11 @@ def main() -> int:
     parser.add_argument("versions", nargs="*", help="as 3.12; all that are here by default")
     parser.add_argument("--loads", nargs="*", choices=LOADS, default=LOADS, metavar="LOAD", help=", ".join(LOADS))
     parser.add_argument("--attaches", type=int, default=100, help="for each version and load")
-    parser.add_argument("--seconds", type=float, default=6, help="at most, for the attaches of one version and load")
-    parser.add_argument("--kills", type=int, default=10, help="for each version and load; 0: none")
+    parser.add_argument("--seconds", type=float, default=3, help="at most, for the attaches of one version and load")
+    parser.add_argument("--kills", type=int, default=5, help="for each version and load; 0: none")
     parser.add_argument("--others", type=int, default=0, help="targets for each tool, version and load; 0: none")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupted)  # so that what runs is ended as on Ctrl-C
+    signal.signal(signal.SIGTERM, interrupt)  # so that what runs is ended as on Ctrl-C
     found = [interpreter for interpreter in map(find_interpreter, options.versions or MINORS) if interpreter]
     begin = time.monotonic()
     print(f"Operator: CPython {platform.python_version()}; Linux {platform.release()}, {platform.machine()}")

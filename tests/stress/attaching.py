@@ -14,9 +14,11 @@ from tests.stress.loaded import SLACK, Loaded, Phase, Verdict, extent, loaded
 
 #: Attaching and being left alone take turns, so that both see the same noise of the machine.
 ROUNDS = 10
-ALONE_SECONDS = 3.0
+ALONE_SECONDS = 2.0
 #: The first attach loads two C modules and makes the C library an arena; growth is counted from here.
 WARMING = 3
+#: Four threads that compute let nobody in for long.
+PATIENCE = 30.0
 #: What an operator may hear when another one detaches the agent that both use.
 BY_ANOTHER = frozenset({"agent-unreachable", "not-attached"})
 
@@ -46,7 +48,7 @@ class Attaches:
     def attach_once(self, pid: int) -> None:
         begin = time.perf_counter()
         try:
-            with attach(pid) as session:
+            with attach(pid, timeout=PATIENCE) as session:
                 operators = session.status()["operators"]
                 answered = time.perf_counter() - begin
                 session.detach()
