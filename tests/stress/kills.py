@@ -57,16 +57,18 @@ def kill_at_random(python: Path, load: str, count: int, *, command: bool, seed: 
         _come_and_go(program.pid)
         longest = time.monotonic() - begin + (IMPORT_SECONDS if command else 0)
         program.enter(Phase.ATTACHED)
-        for _ in range(count):
-            before = _ours(program)
-            (_kill_command if command else _kill_library)(program.pid, choice.uniform(0, longest))
-            found.number += 1
-            try:
-                found.attached += _come_and_go(program.pid)
-            except AttachError as error:
-                failures.append(f"the next attach failed: [{error.slug}] {error.message}")
-            found.left.update(_stays(program, before))
-        remove_scripts(program.pid, since)
+        try:
+            for _ in range(count):
+                before = _ours(program)
+                (_kill_command if command else _kill_library)(program.pid, choice.uniform(0, longest))
+                found.number += 1
+                try:
+                    found.attached += _come_and_go(program.pid)
+                except AttachError as error:
+                    failures.append(f"the next attach failed: [{error.slug}] {error.message}")
+                found.left.update(_stays(program, before))
+        finally:
+            remove_scripts(program.pid, since)
         found.verdict = program.end()
         found.verdict.findings += failures
     return found
