@@ -34,7 +34,7 @@ bench: $(VENV)/benchmarks  ## measure what attaching costs; minutes; figures for
 	$(VENV_PYTHON) tests/benchmarks/bench_attach.py $(ARGS)
 
 .PHONY: stress
-stress: $(VENV)/tools  ## attach over and over to programs under load that check themselves; about 10 minutes
+stress: $(VENV)/tools  ## attach over and over to programs under load that check themselves; 10 to 15 minutes
 	$(VENV_PYTHON) -m tests.stress $(ARGS)
 
 .PHONY: lint
