@@ -33,6 +33,10 @@ test: $(VENV)/tools  ## run the tests, on every CPython of this machine
 bench: $(VENV)/tools  ## measure what attaching costs; minutes; figures for docs/benchmarks.md
 	$(VENV_PYTHON) tests/benchmarks/bench_attach.py $(ARGS)
 
+.PHONY: stress
+stress: $(VENV)/tools  ## attach over and over to programs under load that check themselves; 10 to 15 minutes
+	$(VENV_PYTHON) -m tests.stress $(ARGS)
+
 .PHONY: lint
 lint: $(VENV)/tools  ## check style, types, and who imports whom
 	$(VENV)/bin/ruff check .

@@ -89,6 +89,7 @@ class Aarch64:
     elf_machine = 183
     register_sets: tuple[int, ...] = (_NT_PRSTATUS, _NT_ARM_SYSTEM_CALL)
     vector_sets: tuple[int, ...] = (_NT_ARM_SVE, _NT_PRFPREG)
+    unwound_stack: int | None = None
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 222, 215, 139
     ways_home: tuple[bytes, ...] = (b"\x68\x11\x80\xd2" + _SVC,)  # mov x8, #139; svc #0
     instruction_alignment = 4
@@ -139,10 +140,10 @@ class Aarch64:
             return None
         name, _, timeout = _WAITS[number]
         if timeout is None:
-            return Wait(name, endless=False)
+            return Wait(name, endless=False, restarted=True)
         value = arguments[timeout]
         endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
-        return Wait(name, endless)
+        return Wait(name, endless, restarted=False)
 
     @staticmethod
     def _restarted(arguments: tuple[int, ...]) -> int:

@@ -36,11 +36,13 @@ PYTHON_FUNCTIONS = (
 class Wait:
     """A blocking system call that a thread was found in.
 
-    `endless`: it has no timeout, so that beginning it anew changes nothing.
+    `endless`: it has no timeout, so that beginning it anew changes nothing. `restarted`: the kernel goes on with it by
+    itself, with the remaining time.
     """
 
     name: str
     endless: bool
+    restarted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Machine(Protocol):
     register_sets: tuple[int, ...]
     #: The NT_* numbers of the sets with floating point and vector registers: the first that exists holds them all.
     vector_sets: tuple[int, ...]
+    #: The number of the stack pointer in unwind tables; None where return addresses may be in registers.
+    unwound_stack: int | None
     #: System call numbers.
     MMAP: int
     MUNMAP: int

@@ -94,6 +94,7 @@ class RemoteExec:
         self.target = target
         self.offsets, self._interpreter = obedient(target.runtime)
         self._requested: set[int] = set()
+        target.prepare_stops()
         try:
             self._script = StagedScript(target.process)
         except NoPlace as place:

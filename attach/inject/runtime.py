@@ -136,6 +136,12 @@ class Runtime:
         """The mapping that holds `address`, as it was when the maps were read."""
         return next((mapping for mapping in self.maps if address in mapping), None)
 
+    def image_at(self, address: int) -> Image | None:
+        """The image that holds `address`."""
+        mapping = self.mapping_at(address)
+        first = next((one for one in self._mappings if mapping and one.path == mapping.path), None)
+        return self.image(first) if first else None
+
     @property
     def c_library(self) -> str:
         """The C library it runs on: "glibc", else "musl", the other one for Linux."""

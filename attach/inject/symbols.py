@@ -13,7 +13,7 @@ from functools import cached_property
 
 from attach.inject.memory import Mapping, Memory, MemoryFault
 
-_PT_LOAD, _PT_DYNAMIC = 1, 2
+_PT_LOAD, _PT_DYNAMIC, _PT_GNU_EH_FRAME = 1, 2, 0x6474E550
 _DT_NULL, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_GNU_HASH = 0, 4, 5, 6, 0x6FFFFEF5
 _STT_FUNC, _STT_GNU_IFUNC = 2, 10
 _SYMBOL_SIZE = 24
@@ -73,16 +73,20 @@ class Image:
         if size != 56 or count > _MAX_PROGRAM_HEADERS:
             raise DamagedImage(f"bad program headers at {self.base:#x}")
         table = self._read(self.base + offset, size * count)
-        first_load = dynamic = None
+        first_load = dynamic = unwinding = None
         for kind, _flags, file_offset, address, *_ in struct.iter_unpack("<IIQQQQQQ", table):
             if kind == _PT_LOAD and first_load is None:
                 first_load = address - file_offset
             elif kind == _PT_DYNAMIC:
                 dynamic = address
+            elif kind == _PT_GNU_EH_FRAME:
+                unwinding = address
         if dynamic is None:
             raise DamagedImage(f"no dynamic section at {self.base:#x}")
         #: What is added to the addresses in the file.
         self.bias = self.base - (first_load or 0)
+        #: Where the index of its unwind tables is, 0 without one.
+        self.unwind_index = 0 if unwinding is None else self.bias + unwinding
         found: dict[int, int] = {}
         where = self.bias + dynamic
         for _ in range(_MAX_DYNAMIC):

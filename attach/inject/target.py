@@ -8,16 +8,19 @@ from functools import cached_property
 
 from attach.errors import NoSuchProcess, UnsupportedTarget
 from attach.inject.machine import PYTHON_FUNCTIONS, Call, Functions, Machine, Registers, Wait
-from attach.inject.memory import Memory, MemoryFault
+from attach.inject.memory import Mapping, Memory, MemoryFault
 from attach.inject.ptrace import Tracee
 from attach.inject.runtime import Runtime
 from attach.inject.threads import sleeping_in
+from attach.inject.unwinding import Unknown, UnwindTables
 from attach.process import Process
 
 #: How much of a mapping is searched for the way home around a function of the C library.
 _NEAR = 1 << 16
 _FAR = 1 << 24
 _STACK_WORDS = 64
+#: How deep the C library's own calls are nested at most.
+_MOST_CALLS = 8
 _C_LIBRARIES = ("ld-", "libpthread")
 #: Extension modules of the standard library that wait.
 _KNOW_PEP_475 = ("select.", "time.", "_socket.", "_ssl.", "_signal.", "_multiprocessing.", "fcntl.")
@@ -31,6 +34,7 @@ class Target:
         self.memory = memory
         self.runtime = runtime
         self.machine = machine
+        self._tables: dict[int, UnwindTables | None] = {}
 
     @cached_property
     def functions(self) -> Functions:
@@ -72,8 +76,13 @@ class Target:
                 yield max(mapping.start, found.address - room), min(mapping.end, found.address + room)
 
     def prepare(self) -> None:
-        """Looks up everything that a stop would otherwise have to wait for."""
-        _ = self.functions, self.way_home
+        """Looks up everything that a borrowed thread would otherwise have to wait for."""
+        _ = self.way_home
+        self.prepare_stops()
+
+    def prepare_stops(self) -> None:
+        """Looks up everything that a stopped thread would otherwise have to wait for."""
+        self._unwind_tables(self.functions.mmap)
 
     # ---- threads ----
 
@@ -82,9 +91,49 @@ class Target:
         return StoppedThread(self, tid)
 
     def caller(self, registers: Registers) -> str:
-        """The path of the image that called the C library, by the return addresses on a stopped thread's stack."""
+        """The path of the image that called the C library, in which a stopped thread is; empty if that is not certain.
+
+        By the library's unwind tables; where there are none, as with musl, it is the first address on the stack that is
+        not the library's own.
+        """
+        address, stack = self.machine.instruction(registers), self.machine.stack(registers)
+        register, tables = self.machine.unwound_stack, self._unwind_tables(address)
+        if register is None or tables is None:
+            return self._first_on_stack(registers)
+        for _ in range(_MOST_CALLS):
+            try:
+                address, stack = tables.caller(address, stack, register)
+            except Unknown:
+                return ""
+            mapping = self.runtime.mapping_at(address)
+            if mapping is None or not mapping.executable:
+                return ""
+            if not self._is_c_library(mapping):
+                return mapping.path
+            tables = self._unwind_tables(address)
+            if tables is None:
+                return ""
+            address -= 1  # the call counts, which may be the last instruction of its function
+        return ""
+
+    def _unwind_tables(self, address: int) -> UnwindTables | None:
+        """Those of the image at `address`, None without any."""
+        image = self.runtime.image_at(address)
+        if image is None:
+            return None
+        if image.base not in self._tables:
+            try:
+                self._tables[image.base] = UnwindTables(image, self.memory)
+            except Unknown:
+                self._tables[image.base] = None
+        return self._tables[image.base]
+
+    def _is_c_library(self, mapping: Mapping) -> bool:
         found = self.runtime.mapping_at(self.functions.mmap)
-        library = (found.path,) if found else ()
+        name = mapping.path.rpartition("/")[2]
+        return (found is not None and mapping.path == found.path) or name.startswith(_C_LIBRARIES)
+
+    def _first_on_stack(self, registers: Registers) -> str:
         try:
             stack = self.memory.read(self.machine.stack(registers), 8 * _STACK_WORDS)
         except MemoryFault:
@@ -92,9 +141,7 @@ class Target:
         words = struct.unpack(f"<{_STACK_WORDS}Q", stack)
         for address in self.machine.return_addresses(registers, words):
             mapping = self.runtime.mapping_at(address)
-            if not mapping or not mapping.executable or not mapping.inode or mapping.path in library:
-                continue
-            if not mapping.path.rpartition("/")[2].startswith(_C_LIBRARIES):
+            if mapping and mapping.executable and mapping.inode and not self._is_c_library(mapping):
                 return mapping.path
         return ""
 

@@ -7,6 +7,8 @@ from attach.inject.machine import Call, Machine, Wait
 from attach.process import Process
 
 _FIELDS = 9  # number, six arguments, stack pointer, program counter
+#: How many threads are tried at one look.
+_ENOUGH = 4
 
 
 def sleeping_in(process: Process, tid: int) -> Call | None:
@@ -25,17 +27,21 @@ def parked_threads(process: Process, machine: Machine) -> tuple[list[int], bool]
     Second: whether any thread is inside a system call at all; then one may be about to wait.
 
     The main thread comes last: a signal that arrives while it is stopped would be given to another thread,
-    and then CPython would run its handler only after the main thread's wait.
+    and then CPython would run its handler only after the main thread's wait. Before it come those whose wait would fail
+    with EINTR, or be begun anew and so end too late.
     """
     parked: list[int] = []
+    delayed: list[int] = []
     in_a_call = False
     for tid, wait in threads_in_calls(process, machine):
         in_a_call = True
         if wait:
-            parked.append(tid)
-            if len(parked) >= 4:
-                break
-    return parked, in_a_call
+            (parked if wait.restarted or wait.endless or tid == process.pid else delayed).append(tid)
+        if len(parked) >= _ENOUGH:
+            break
+    if parked and parked[-1] == process.pid:
+        delayed.append(parked.pop())
+    return (parked + delayed)[:_ENOUGH], in_a_call
 
 
 def threads_in_calls(process: Process, machine: Machine) -> Iterator[tuple[int, Wait | None]]:

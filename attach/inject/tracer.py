@@ -5,9 +5,14 @@ stopped or running, which nothing else can do for a running one. So all of an in
 Whatever fails there, when it has ended nothing is traced any more. And Ctrl-C, which Python delivers to the main thread
 at any line, cannot come between two steps. The thread has a name by which another live-attach knows that it need only
 wait.
+
+A thread of the target that is held waits for this thread at each step, some twenty times: where every processor is
+taken, each of them takes as long as the scheduler lets us wait. So this thread goes before others, where the kernel
+permits that (setpriority(2): root may).
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -15,6 +20,8 @@ from typing import Generic, TypeVar
 from attach.process import TRACER_NAME
 
 T = TypeVar("T")
+
+_FIRST = -20  # the nice value of who goes before all others
 
 
 class _Outcome(Generic[T]):
@@ -36,6 +43,8 @@ class _Outcome(Generic[T]):
             return
         with contextlib.suppress(OSError), open("/proc/thread-self/comm", "w", encoding="ascii") as name:
             name.write(TRACER_NAME)
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FIRST)
         try:
             self._value.append(self._work())
         except BaseException as error:  # raised again in the thread that waits

@@ -87,6 +87,7 @@ class X86_64:
     elf_machine = 62
     register_sets: tuple[int, ...] = (_NT_PRSTATUS,)
     vector_sets: tuple[int, ...] = (_NT_X86_XSTATE,)
+    unwound_stack: int | None = 7  # System V ABI, figure 3.36
     MMAP, MUNMAP, RETURN_FROM_SIGNAL = 9, 11, 15
     # mov $15, %rax; syscall (glibc, musl) and mov $15, %eax; syscall (newer musl)
     ways_home: tuple[bytes, ...] = (b"\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05", b"\xb8\x0f\x00\x00\x00\x0f\x05")
@@ -134,10 +135,10 @@ class X86_64:
             return None
         name, timeout = _WAITS[number]
         if timeout is None:
-            return Wait(name, endless=False)
+            return Wait(name, endless=False, restarted=True)
         value = arguments[timeout]
         endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
-        return Wait(name, endless)
+        return Wait(name, endless, restarted=False)
 
     @staticmethod
     def _restarted(arguments: tuple[int, ...]) -> int:

@@ -77,6 +77,24 @@ def test_the_operator_is_killed(interpreter: Interpreter, state: str, method: st
     """Killed at any of its requests to the kernel, the operator leaves a target that goes on undisturbed."""
     if method == "remote-exec" and interpreter.version < (3, 14):
         pytest.skip("PEP 768 came with 3.14")
+    kill_at_each_request(interpreter, state, method, waits)
+
+
+@on_interpreters("3.9", "3.10", "3.11", "3.13", "3.15")
+def test_the_operator_is_killed_on_every_version(interpreter: Interpreter) -> None:
+    """The same on the other versions, for the way in that is taken most."""
+    kill_at_each_request(interpreter, "sleep", "ptrace", True)
+
+
+@pytest.mark.parametrize("state", ["idle_asyncio", "idle_threads", "raw_epoll_with_timeout"])
+@on_interpreters("3.10", "3.15")
+def test_the_operator_is_killed_in_more_states(interpreter: Interpreter, state: str) -> None:
+    """The same with an event loop, with many threads, and with a wait of C code that the kernel does not restart."""
+    kill_at_each_request(interpreter, state, "ptrace", True)
+
+
+def kill_at_each_request(interpreter: Interpreter, state: str, method: str, waits: bool) -> None:
+    """One operator for each request that an injection makes: each is killed before its own."""
     with in_state(interpreter, state) as target:
         for request in range(1, MANY):
             wait_until(lambda: not waits or is_waiting(target.pid), "the wait")

@@ -41,9 +41,9 @@ def ready():
 def again(call, *arguments):
     """Calls a function of the C library again and again, as a program that expects no EINTR."""
     while True:
-        if call(*arguments) == -1 and ctypes.get_errno() == errno.EINTR:
-            facts["eintr"] += 1
-        time.sleep(0)  # SIGUSR1 is EINTR as well: here its handler runs
+        failed = call(*arguments) == -1 and ctypes.get_errno() == errno.EINTR
+        time.sleep(0)  # SIGUSR1 is EINTR as well: here its handler runs, and ends the program
+        facts["eintr"] += failed
 
 
 def tick():
@@ -237,6 +237,22 @@ def raw_sleep():
     again(libc.usleep, 1000000000)
 
 
+@announces_itself
+def raw_threads():
+    """Two threads and the main one in waits that would be begun anew, one in between that the kernel goes on with."""
+
+    def is_waiting(number):
+        with open("/proc/self/task/%s/stat" % sorted(map(int, os.listdir("/proc/self/task")))[number]) as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
+    for number, wait in enumerate((raw_epoll_with_timeout, raw_poll, raw_epoll_with_timeout), 1):
+        in_thread(wait)
+        while not is_waiting(number):
+            time.sleep(0.001)
+    ready()
+    raw_epoll_with_timeout()
+
+
 # ---- C code ----
 
 
@@ -244,6 +260,13 @@ def hashing():
     """One short C call after the other, without the GIL."""
     while True:
         hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 20000)
+
+
+def gil_heavy():
+    """One C call after the other, each of which keeps the GIL."""
+    numbers = list(range(100000, 0, -1)) + list(range(100000))
+    while True:
+        sorted(numbers, key=float)
 
 
 @announces_itself
