@@ -119,7 +119,7 @@ class Session:
         )
         for leftover in injection.leftovers:
             log(f"left behind: {leftover}")
-        return injection.method
+        return injection.method or "present"  # another operator's agent may have come first
 
     @classmethod
     def _connect(cls, meeting: rendezvous.Rendezvous, deadline: float, *, injected: bool, method: str) -> Session:

@@ -178,7 +178,7 @@ def test_links_that_come_and_go(interpreter: Interpreter, outside: Path) -> None
                     script = StagedScript(Process(container.pid))
                 except NoPlace:
                     continue
-                script.write("pass")
+                script.write("pass", 1.0)
                 written += 1
                 script.remove()
             with contextlib.suppress(MethodUnavailable, InjectionError):
