@@ -117,8 +117,6 @@ class Session:
             force=force,
             log=log,
         )
-        for leftover in injection.leftovers:
-            log(f"left behind: {leftover}")
         return injection.method or "present"  # another operator's agent may have come first
 
     @classmethod

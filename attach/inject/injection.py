@@ -66,6 +66,11 @@ class Attempt:
         """Something worth knowing, on a line below the steps."""
         self._log(f"{'':11}  {what}")
 
+    def left_behind(self, what: str) -> None:
+        """Something could not be removed from the target; `what` says what."""
+        self.injection.leftovers.append(what)
+        self.note(f"left behind: {what}")
+
     def under_way(self, method: str, what: str, note: str = "") -> None:
         """The source is about to be run."""
         self.injection.method, self.injection.detail = method, what

@@ -101,7 +101,12 @@ class ThreadRung:
             try:
                 take_back(self.target, start)
             except (CallFaulted, ThreadGone, ThreadNotStopping, AlreadyTraced, NoSuchProcess, MemoryFault):
-                self.attempt.injection.leftovers.append("a request that does nothing any more")
+                self.attempt.left_behind("a request that does nothing any more")
+                continue
+            if start.pending and self._progress(start) is Progress.WAITING:
+                # the main thread fell asleep before it ran our pending call: that cannot be taken out of its queue
+                size = start.block.total >> 10
+                self.attempt.left_behind(f"{size} KB that unmap themselves when the main thread runs Python")
 
 
 class RequestRung:
@@ -167,4 +172,4 @@ class RequestRung:
             try:
                 self.remote.finish()
             except (ThreadNotStopping, AlreadyTraced):
-                self.attempt.injection.leftovers.append("a request of PEP 768 whose script is gone")
+                self.attempt.left_behind("a request of PEP 768 whose script is gone")

@@ -16,6 +16,8 @@ from tests.support.processes import Target, running, wait_until
 
 TARGETS = Path(__file__).parent.parent / "targets"
 MARK = "live-attach:test"
+#: States in which the main thread only sleeps.
+ASLEEP = ("sleep", "idle_threads", "vetoing", "denying_write_and_execute")
 
 #: Arrives once: as the real bootstrap it makes a memfd, and does nothing the second time.
 SOURCE = f"""
@@ -46,8 +48,13 @@ def inject_test_source(
 
 @contextmanager
 def in_state(interpreter: Interpreter, *state: str) -> Iterator[Target]:
-    """tests/targets/states.py in `state`; the program waits, if it waits there at all."""
+    """tests/targets/states.py in `state`; those that end in a long sleep have come to it.
+
+    A program that is about to sleep may be given a pending call, which then waits with its pages for the sleep's end.
+    """
     with running([interpreter.path, TARGETS / "states.py", *state], ready="^ready$") as target:
+        if state[0] in ASLEEP:
+            wait_until(lambda: is_waiting(target.pid), "the sleep")
         yield target
 
 

@@ -1,5 +1,6 @@
 """What goes wrong inside the target comes back as its own error, and nothing stays or runs later."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -114,7 +115,6 @@ def test_memory_that_must_not_be_written_and_executed(interpreter: Interpreter) 
 def test_a_limit_of_memory(interpreter: Interpreter) -> None:
     """A program that may have no more memory is told from a broken one, and goes on."""
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         before = picture(target.pid)
         pages = int(Path(f"/proc/{target.pid}/statm").read_text().split()[0])
         for room in (0, 64):  # not even our pages; our pages, but no stack for a thread
@@ -145,7 +145,6 @@ def test_a_limit_of_memory_in_a_busy_program(interpreter: Interpreter) -> None:
 def test_a_limit_of_descriptors(interpreter: Interpreter) -> None:
     """A program that may not open another file is told from one that refuses the agent, and goes on."""
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         before = picture(target.pid)
         resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (3, 1000))
         with pytest.raises(ResourceLimit, match="file descriptor"):
@@ -176,6 +175,20 @@ def test_no_evaluation_point(interpreter: Interpreter) -> None:
         assert_untouched(before, target.pid, GLIBC)
         assert not marks(target.pid)
         end_of_state(target)
+
+
+@one_version
+def test_what_stays_for_a_while_is_told(interpreter: Interpreter) -> None:
+    """A pending call that was added and not run stays until it can be; only then something is said to be left."""
+    for state, stays in (("gil_free_in_c", True), ("busy", False)):
+        with in_state(interpreter, state, "1.5") as target:
+            said: list[str] = []
+            with pytest.raises(NoEvaluationPoint) if stays else contextlib.nullcontext():
+                process = Process(target.pid)
+                timeout = 0.3 if stays else 20
+                inject(process, SOURCE, lambda pid=target.pid: marks(pid) > 0, timeout=timeout, log=said.append)
+            assert any("pending call added" in line for line in said)
+            assert any("left behind" in line for line in said) == stays
 
 
 @one_version

@@ -31,7 +31,6 @@ raise ValueError(sys.path[:2], sorted(name for name in sys.modules["__main__"]._
 def test_it_gets_in(interpreter: Interpreter) -> None:
     """``--method pyrasite`` enters a program that sleeps, and nothing stays in it."""
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         before = picture(target.pid)
         assert inject_test_source(target.pid, method="pyrasite").method == "pyrasite"
         assert_nothing_left(before, target.pid)
@@ -43,7 +42,6 @@ def test_it_gets_in(interpreter: Interpreter) -> None:
 def test_errors_come_back(interpreter: Interpreter) -> None:
     """What the source raises is told to the operator only; pyrasite's folders are out of sys.path before it runs."""
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         with pytest.raises(BootstrapFailed) as error:
             inject_test_source(target.pid, source=WHAT_IS_LEFT, method="pyrasite")
         assert "live-attach" not in error.value.text
@@ -58,7 +56,6 @@ def test_errors_come_back(interpreter: Interpreter) -> None:
 def test_without_symbols(interpreter: Interpreter) -> None:
     """An interpreter into which gdb cannot call is told as such, and is as before."""
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         before = picture(target.pid)
         with pytest.raises(PyrasiteFailed) as error:
             inject_test_source(target.pid, method="pyrasite")
@@ -96,7 +93,6 @@ def test_a_machine_without_registers(interpreter: Interpreter, monkeypatch: pyte
     """On a machine of another kind pyrasite is the way in, and without gdb the machine is what is named."""
     monkeypatch.setattr(preflight, "_MACHINES", {})
     with in_state(interpreter, "sleep") as target:
-        wait_until(lambda: is_waiting(target.pid), "the sleep")
         with pytest.raises(UnsupportedMachine):
             inject_test_source(target.pid, method="ptrace")
         if shutil.which("gdb"):

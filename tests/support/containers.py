@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from attach.process import Process
 from tests.support.interpreters import Interpreter
 from tests.support.processes import NotReady, Target, running, wait_until
 
@@ -90,7 +91,10 @@ def contained(
         command += [interpreter.path, place, *arguments]
         try:
             with running(command, ready="^ready$") as target:
-                yield Contained(innermost(target.pid), target)
+                pid = innermost(target.pid)
+                if "sleep" in arguments:  # else it may get a pending call, which waits for the end of the sleep
+                    wait_until(lambda: Process(pid).state == "S", "the sleep")
+                yield Contained(pid, target)
         except NotReady as error:
             if "the kernel forbids it" in str(getattr(error, "__notes__", "")):
                 pytest.skip(f"namespaces are forbidden here: {error.__notes__[-1][-300:]}")
