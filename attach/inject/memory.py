@@ -13,7 +13,7 @@ from attach.errors import TargetExited
 from attach.process import Process
 
 _PAGE = 4096
-_LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+) *(.*)")
+_LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) ([0-9]+) *(.*)", re.DOTALL)
 
 
 class MemoryFault(Exception):
@@ -41,9 +41,17 @@ class Mapping:
 
 def read_maps(process: Process) -> list[Mapping]:
     """The target's mappings, by address. Raises PermissionError without the right to ptrace it."""
+    return parse_maps(process.read("maps"))
+
+
+def parse_maps(content: bytes) -> list[Mapping]:
+    """The mappings that /proc/PID/maps tells; lines that are none are passed over.
+
+    Only a newline ends a line: the kernel writes one in a path as ``\\012``, and nothing else in another way.
+    """
     found = []
-    for line in process.read("maps").decode("utf-8", "surrogateescape").splitlines():
-        match = _LINE.match(line)
+    for line in content.split(b"\n"):
+        match = _LINE.fullmatch(line.decode("utf-8", "surrogateescape"))
         if match:
             start, end, permissions, offset, _, inode, path = match.groups()
             found.append(Mapping(int(start, 16), int(end, 16), permissions, int(offset, 16), int(inode), path))

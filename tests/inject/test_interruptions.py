@@ -130,7 +130,7 @@ def remove_scripts_for(pid: int) -> None:
     """Removes what PEP 768 needs a file for, and killed operators could not remove."""
     for script in Path("/tmp").glob(".live-attach-*/run.py"):
         with contextlib.suppress(FileNotFoundError):
-            if f"# for {pid}\\n" in script.read_text():
+            if f"# for {pid}\\" in script.read_text():  # the source is in it as the literal of a literal
                 shutil.rmtree(script.parent)
 
 
