@@ -28,19 +28,32 @@ from attach.errors import (
     NotPython,
     OtherUser,
     PtraceCapabilityMissing,
+    PtraceScope,
     StoppedProcess,
     UnsupportedTarget,
     ZombieProcess,
 )
-from attach.inject import inject
+from attach.inject import inject, preflight
 from attach.process import Process
 from tests.inject.support import in_state, inject_test_source, marks
+from tests.support.executables import compiled, shared_library
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.picture import assert_untouched, picture
 from tests.support.processes import Target, running, wait_until
 
 libc = ctypes.CDLL(None, use_errno=True)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes its user")
+#: Loads the library that its argument names, and does nothing with it.
+LOADING = r"""
+#include <dlfcn.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    if (dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL) && write(1, "ready\n", 6))
+        pause();
+}
+"""
 one_version = on_interpreters("3.11")
 
 
@@ -207,9 +220,9 @@ def test_root_without_the_capability(interpreter: Interpreter) -> None:
     assert "--cap-add=SYS_PTRACE" in PtraceCapabilityMissing(4711).hint
 
 
-@needs_root
-def test_a_process_that_is_not_dumpable() -> None:
-    """A process of ours that the kernel protects from its own user is told from one of another user."""
+@contextlib.contextmanager
+def undumpable() -> Iterator[int]:
+    """A process of nobody's that the kernel protects from nobody."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         program = Path(folder, "sleep")
@@ -217,8 +230,30 @@ def test_a_process_that_is_not_dumpable() -> None:
         program.chmod(0o711)  # the kernel protects who runs what he may not read (ptrace(2), "dumpable")
         with subprocess.Popen([program, "60"], user="nobody") as child:
             wait_until(lambda: state_of(child.pid) == "S", "the sleep")
-            assert in_child(become_nobody, child.pid) == NotDumpable.__name__
+            yield child.pid
             child.kill()
+
+
+@needs_root
+def test_a_process_that_is_not_dumpable() -> None:
+    """A process of ours that the kernel protects from its own user is told from one of another user."""
+    with undumpable() as pid:
+        assert in_child(become_nobody, pid) == NotDumpable.__name__
+
+
+@needs_root
+@pytest.mark.parametrize("scope", [1, 2, 3])
+def test_yama(scope: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel refuses and Yama restricts ptrace, Yama is named; a file stands in for its setting here."""
+    with tempfile.TemporaryDirectory() as folder, undumpable() as pid:
+        os.chmod(folder, 0o755)
+        setting = Path(folder, "ptrace_scope")
+        setting.write_text(f"{scope}\n")
+        monkeypatch.setattr(preflight, "_SCOPE", str(setting))
+        assert in_child(become_nobody, pid) == PtraceScope.__name__
+    hint = PtraceScope(4711, scope).hint
+    assert ("boot" in hint) == (scope == 3)
+    assert ("sysctl" in hint) == (scope < 3)
 
 
 @one_version
@@ -249,3 +284,13 @@ def test_an_interpreter_that_shuts_down(interpreter: Interpreter) -> None:
         with pytest.raises(InterpreterNotReady):
             inject_test_source(target.pid)
         assert not marks(target.pid)
+
+
+def test_an_interpreter_that_has_not_started(interpreter: Interpreter, tmp_path: Path) -> None:
+    """Nothing is started in a program that has loaded Python and not yet initialised it."""
+    program = compiled(LOADING, tmp_path / "loading", "-ldl")
+    with running([program, shared_library(interpreter)], ready="^ready$") as target:
+        before = picture(target.pid)
+        with pytest.raises(InterpreterNotReady, match="is still starting"):
+            inject_test_source(target.pid)
+        assert_untouched(before, target.pid)
