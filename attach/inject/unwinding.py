@@ -16,6 +16,8 @@ from attach.inject.symbols import Image
 _PCREL_4, _DATAREL_4, _UNSIGNED_4 = 0x1B, 0x3B, 0x03
 _MAX_FUNCTIONS, _MAX_ENTRY, _MAX_FRAME = 1 << 17, 1 << 12, 1 << 20
 
+#: A row of the index.
+_ENTRY = struct.Struct("<ii")
 _ADVANCE, _OFFSET, _RESTORE = 0x40, 0x80, 0xC0
 #: Instructions that say nothing of where the frame is: number -> how many LEB128 operands.
 _SKIPPED = {0x00: 0, 0x05: 2, 0x06: 1, 0x07: 1, 0x08: 1, 0x09: 2, 0x11: 2, 0x2E: 1}
@@ -121,8 +123,13 @@ class UnwindTables:
         (count,) = struct.unpack_from("<I", header, 8)
         if count > _MAX_FUNCTIONS:
             raise Unknown
-        table = self._read(self._index + 12, 8 * count)
-        self._entries = [(start, where) for start, where in struct.iter_unpack("<ii", table)]
+        self._count = count
+        self._table = self._read(self._index + 12, _ENTRY.size * count)
+
+    def _entry_at(self, number: int) -> tuple[int, int]:
+        """Begin and entry of a function, relative to the index; of thousands only some are asked for."""
+        begin, entry = _ENTRY.unpack_from(self._table, _ENTRY.size * number)
+        return begin, entry
 
     def _read(self, address: int, size: int) -> bytes:
         try:
@@ -136,10 +143,11 @@ class UnwindTables:
         `stack_register` is the DWARF number of the stack pointer. Where the frame is told by another register it is
         `Unknown`.
         """
-        position = bisect.bisect_right(self._entries, (instruction - self._index, 1 << 31)) - 1
+        wanted = instruction - self._index
+        position = bisect.bisect_right(range(self._count), wanted, key=lambda number: self._entry_at(number)[0]) - 1
         if position < 0:
             raise Unknown
-        begin, entry = self._entries[position]
+        begin, entry = self._entry_at(position)
         function = self._index + begin
         frame = self._frame(self._index + entry, instruction - function)
         if frame.register != stack_register or not 8 <= frame.offset <= _MAX_FRAME:
