@@ -2,18 +2,14 @@
 
 from attach.inject.injection import Injection
 from attach.inject.ladder import METHODS, inject
-from attach.inject.preflight import c_library, check_rights, check_running, python_version, seccomp_judgement
-from attach.inject.seccomp import Judgement, Verdict
+from attach.inject.preflight import c_library, check_rights, check_running, python_version
 
 __all__ = [
     "METHODS",
     "Injection",
-    "Judgement",
-    "Verdict",
     "c_library",
     "check_rights",
     "check_running",
     "inject",
     "python_version",
-    "seccomp_judgement",
 ]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from attach.inject.aarch64_code import Aarch64Assembler
 from attach.inject.assembler import Assembler
-from attach.inject.machine import Call, Registers, Vectors, Wait
+from attach.inject.machine import FUTEX_COMMAND, FUTEX_WAIT, FUTEX_WAIT_BITSET, Call, Registers, Vectors, Wait
 
 #: struct user_pt_regs
 _NAMES = (*(f"x{number}" for number in range(31)), "sp", "pc", "pstate")
@@ -37,7 +37,6 @@ _ERESTART_RESTARTBLOCK = -516
 
 _RESTART_SYSCALL = 128
 _FUTEX, _NANOSLEEP, _CLOCK_NANOSLEEP = 98, 101, 115
-_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_COMMAND = 0, 9, 0x7F
 _TIMER_ABSTIME = 1
 
 #: Blocking calls in which a thread holds no lock of the C library: number -> name, the error with which the kernel
@@ -135,15 +134,8 @@ class Aarch64:
             number = self._restarted(arguments)
         if number not in _WAITS:
             return None
-        # a plain FUTEX_WAIT may be a lock of malloc or of the dynamic linker
-        if number == _FUTEX and arguments[1] & _FUTEX_COMMAND != _FUTEX_WAIT_BITSET:
-            return None
         name, _, timeout = _WAITS[number]
-        if timeout is None:
-            return Wait(name, endless=False, restarted=True)
-        value = arguments[timeout]
-        endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
-        return Wait(name, endless, restarted=False)
+        return Wait.of(name, arguments, timeout, by_pointer=number in _TIMEOUT_IS_POINTER)
 
     @staticmethod
     def _restarted(arguments: tuple[int, ...]) -> int:
@@ -151,7 +143,7 @@ class Aarch64:
         first, second = arguments[0], arguments[1] & 0xFFFFFFFF
         if first < 4096:
             return _CLOCK_NANOSLEEP  # a clock id, not a pointer
-        if second & ~0x1FF == 0 and second & _FUTEX_COMMAND in (_FUTEX_WAIT, _FUTEX_WAIT_BITSET):
+        if second & ~0x1FF == 0 and second & FUTEX_COMMAND in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
             return _FUTEX  # or a nanosleep without a second argument: taken for the less safe of the two
         return _NANOSLEEP
 
@@ -180,7 +172,7 @@ class Aarch64:
         absolute = number == _CLOCK_NANOSLEEP and registers["x1"] & _TIMER_ABSTIME
         if number == _FUTEX and registers["x3"]:
             error = _ERESTART_RESTARTBLOCK
-            absolute = registers["x1"] & _FUTEX_COMMAND == _FUTEX_WAIT_BITSET
+            absolute = registers["x1"] & FUTEX_COMMAND == FUTEX_WAIT_BITSET
         if error == _EINTR or absolute:
             return _ERESTARTNOHAND  # beginning anew is the same
         if error == _ERESTART_RESTARTBLOCK and call is None:

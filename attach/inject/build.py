@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from attach.inject.memory import MemoryFault
 from attach.inject.remote_exec import COOKIE
-from attach.inject.runtime import Runtime
+from attach.inject.runtime import Runtime, interpreters
 
 _OFFSETS_SINCE = (3, 13)
 #: Positions in `_Py_DebugOffsets`, in words of 8 bytes; the same from 3.13 to 3.15.
-_FREE_THREADED, _INTERPRETERS, _NEXT = 2, 5, 8
-MAX_INTERPRETERS = 1_000
+FREE_THREADED = 2
+_INTERPRETERS, _NEXT = 5, 8
 
 #: Parts of the paths of extension modules -> the package whose users switch between greenlets.
 _SWITCHING = {"/gevent/": "gevent", "/greenlet/": "greenlet"}
@@ -39,7 +39,7 @@ def look_at_build(runtime: Runtime, executable: str) -> Build:
         library="" if runtime.python.path == executable else runtime.python.path,
         # Include/object.h: only with Py_REF_DEBUG, which --with-pydebug implies
         debug=runtime.python.symbol("_Py_NegativeRefcount") is not None,
-        free_threaded=bool(words[_FREE_THREADED]) if words else None,
+        free_threaded=bool(words[FREE_THREADED]) if words else None,
         interpreters=_count_interpreters(runtime, words) if words else None,
         switching=tuple(name for part, name in _SWITCHING.items() if any(part in path for path in paths)),
     )
@@ -53,14 +53,15 @@ def debug_words(runtime: Runtime) -> tuple[int, ...]:
     return struct.unpack("<32Q", content) if content.startswith(COOKIE) else ()
 
 
+def all_interpreters(runtime: Runtime, words: tuple[int, ...]) -> list[int]:
+    """The addresses of its interpreters, the main one last; `words` are those of `debug_words`. Raises MemoryFault."""
+    head = runtime.address("_PyRuntime") + words[_INTERPRETERS]
+    return list(interpreters(runtime.memory, head, words[_NEXT]))
+
+
 def _count_interpreters(runtime: Runtime, words: tuple[int, ...]) -> int | None:
     """How many interpreters there are; None if the list changes under our eyes."""
-    count = 0
     try:
-        interpreter = runtime.memory.u64(runtime.address("_PyRuntime") + words[_INTERPRETERS])
-        while interpreter and count < MAX_INTERPRETERS:
-            count += 1
-            interpreter = runtime.memory.u64(interpreter + words[_NEXT])
+        return len(all_interpreters(runtime, words))
     except MemoryFault:
         return None
-    return count

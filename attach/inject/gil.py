@@ -4,14 +4,13 @@ import struct
 import time
 
 from attach.errors import NoSuchProcess
-from attach.inject.build import MAX_INTERPRETERS, debug_words
+from attach.inject.build import FREE_THREADED, all_interpreters, debug_words
 from attach.inject.memory import MemoryFault
 from attach.inject.runtime import Runtime
 
 #: Positions in `_Py_DebugOffsets`, in words of 8 bytes, by minor version: interpreter_state.gil_runtime_state_locked
 #: and gil_runtime_state_holder, thread_state.native_thread_id.
 _PLACES = {13: (17, 18, 25), 14: (18, 19, 28), 15: (18, 19, 31)}
-_FREE_THREADED, _INTERPRETERS, _NEXT = 2, 5, 8
 #: Before, where ``struct _gil_runtime_state`` is in `_PyRuntime` (Include/internal/pycore_gil.h): interval in
 #: microseconds, last_holder, locked. Measured on release builds; what cannot be a lock is not believed.
 _OFFSETS = {8: 1152, 9: 352, 10: 352, 11: 360, 12: 77432}
@@ -70,16 +69,14 @@ def _holder(runtime: Runtime) -> int:
     """The native id of the thread that holds the lock, 0 if nobody does: from 3.13 on."""
     words = debug_words(runtime)
     places = _PLACES.get(runtime.version.minor)
-    if not words or not places or words[_FREE_THREADED]:
+    if not words or not places or words[FREE_THREADED]:
         return 0
     locked, holder, native_id = (words[place] for place in places)
     memory = runtime.memory
-    interpreter = memory.u64(runtime.address("_PyRuntime") + words[_INTERPRETERS])
-    for _ in range(MAX_INTERPRETERS):  # the main one is the last
-        following = memory.u64(interpreter + words[_NEXT])
-        if not following:
-            break
-        interpreter = following
+    found = all_interpreters(runtime, words)
+    if not found:
+        return 0
+    interpreter = found[-1]
     if memory.u32(interpreter + locked) != 1:
         return 0
     state = memory.u64(interpreter + holder)

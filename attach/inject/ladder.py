@@ -28,6 +28,7 @@ from attach.inject.preflight import open_target
 from attach.inject.pyrasite import inject_by_pyrasite, why_unavailable
 from attach.inject.rungs import RequestRung, ThreadRung
 from attach.inject.target import Target
+from attach.inject.threads import BETWEEN_WAITS
 from attach.inject.tracer import in_tracer_thread
 from attach.process import Process
 
@@ -42,8 +43,6 @@ _GIL_PATIENCE = 0.25
 _EAGER_SECONDS, _LOOK_AGAIN_MOST = 0.3, 0.25
 #: How long after the end of the source its arrival may still be seen.
 _SILENCE = 2.0
-#: A thread between two waits is parked again within this time.
-_BETWEEN_WAITS = 0.02
 
 
 def inject(
@@ -134,7 +133,7 @@ class _Ladder:
                 self.request.climb(waited, wake=False)
             return
         in_a_call = self.threads.from_parked()
-        if self.threads.starts or (in_a_call and waited < _BETWEEN_WAITS):
+        if self.threads.starts or (in_a_call and waited < BETWEEN_WAITS):
             return
         if method == "auto" and self.request.climb(waited, wake=True) and waited < _GIVE_UP_AFTER:
             return

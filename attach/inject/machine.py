@@ -32,6 +32,10 @@ PYTHON_FUNCTIONS = (
 )
 
 
+#: futex(2): the operations that wait, and the bits that name one.
+FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_COMMAND = 0, 9, 0x7F
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """A blocking system call that a thread was found in.
@@ -43,6 +47,22 @@ class Wait:
     name: str
     endless: bool
     restarted: bool
+
+    @classmethod
+    def of(cls, name: str, arguments: tuple[int, ...], timeout: int | None, *, by_pointer: bool) -> "Wait | None":
+        """The wait in the call `name`; None if a thread in it may hold a lock of the C library.
+
+        `timeout` is the index of the argument that holds it, or points to it, where the kernel does not restart the
+        call by itself.
+        """
+        # a plain FUTEX_WAIT may be a lock of malloc or of the dynamic linker
+        if name == "futex" and arguments[1] & FUTEX_COMMAND != FUTEX_WAIT_BITSET:
+            return None
+        if timeout is None:
+            return cls(name, endless=False, restarted=True)
+        value = arguments[timeout]
+        endless = value == 0 if by_pointer else bool(value >> 31 & 1)
+        return cls(name, endless, restarted=False)
 
 
 @dataclass(frozen=True, slots=True)

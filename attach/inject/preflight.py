@@ -25,8 +25,9 @@ from attach.inject.aarch64 import Aarch64
 from attach.inject.machine import Machine
 from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
-from attach.inject.seccomp import Judgement, Verdict, judge
+from attach.inject.seccomp import Verdict, judge
 from attach.inject.target import Target
+from attach.inject.tracer import worth_waiting
 from attach.inject.x86_64 import X86_64
 from attach.process import Process
 
@@ -35,7 +36,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _CAP_SYS_PTRACE = 19
 _PTRACE_SEIZE, _SYS_PIDFD_GETFD = 0x4206, 438
 _DENIED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
-_TRACER_SECONDS, _OURS_SECONDS = 0.25, 2.0
+_TRACER_SECONDS = 0.25
 #: By the name that uname(2) gives the machine.
 _MACHINES: dict[str, Machine] = {"x86_64": X86_64(), "aarch64": Aarch64()}
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
@@ -93,20 +94,14 @@ def python_version(process: Process) -> str:
 
     Raises a `TargetError` if it runs none, or if we may not look.
     """
-    memory = open_memory(process)
-    try:
+    with open_memory(process) as memory:
         return str(Runtime(process, memory).version)
-    finally:
-        memory.close()
 
 
 def c_library(process: Process) -> str:
     """The C library it runs on, "glibc" or "musl". Raises as `python_version`."""
-    memory = open_memory(process)
-    try:
+    with open_memory(process) as memory:
         return Runtime(process, memory).c_library
-    finally:
-        memory.close()
 
 
 def check_untraced(process: Process) -> None:
@@ -119,8 +114,7 @@ def check_untraced(process: Process) -> None:
         tracer = process.tracer_of(process.pid)
         if tracer is None:
             return
-        waited = time.monotonic() - begin
-        if waited > _OURS_SECONDS or (waited > _TRACER_SECONDS and not process.traced_by_attach(process.pid)):
+        if not worth_waiting(process, process.pid, time.monotonic() - begin, _TRACER_SECONDS):
             raise AlreadyTraced(process.pid, *tracer)
         time.sleep(0.002)
 
@@ -169,11 +163,7 @@ def _why_not(process: Process) -> PermissionRefused:
 
 def may_ptrace_all() -> bool:
     """Whether we have the capability SYS_PTRACE, in our own user namespace."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("CapEff:"):
-                return bool(int(line.split()[1], 16) >> _CAP_SYS_PTRACE & 1)
-    return False
+    return bool(int(Process(os.getpid()).status_field("CapEff"), 16) >> _CAP_SYS_PTRACE & 1)
 
 
 def ptrace_scope() -> int:
@@ -219,14 +209,3 @@ def check_seccomp(target: Target, note: Callable[[str], None]) -> None:
         raise error
     if judgement.verdict is not Verdict.NO_FILTER:
         note(judgement.sentence)
-
-
-def seccomp_judgement(process: Process) -> Judgement:
-    """What its seccomp filters would make of an attach: for those who only ask. Raises the `TargetError` of a check
-    that must come before, as `open_target` does.
-    """
-    target = open_target(process, force=True)
-    try:
-        return judge(target)
-    finally:
-        target.memory.close()

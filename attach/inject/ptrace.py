@@ -18,6 +18,7 @@ from typing import Self
 from attach.errors import AlreadyTraced, NoSuchProcess, PermissionRefused, ThreadNotStopping
 from attach.inject.machine import Machine, Registers, Vectors
 from attach.inject.memory import Memory
+from attach.inject.tracer import worth_waiting
 from attach.process import Process
 
 _CONT, _DETACH, _SYSCALL = 7, 17, 24
@@ -35,8 +36,6 @@ _INSTRUCTION_SIZE = 8  # struct sock_filter
 _RSEQ_CONFIGURATION = struct.Struct("<QIIII")
 
 _TRACER_SECONDS, _DISK_SECONDS = 0.1, 0.05
-#: Another live-attach needs milliseconds for a thread, or more where every processor is taken.
-_OURS_SECONDS = 2.0
 _STOP_SECONDS = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -100,8 +99,7 @@ class Tracee:
             except OSError as error:
                 if error.errno != errno.EPERM:
                     raise
-                waited = time.monotonic() - begin
-                if waited > _OURS_SECONDS or (waited > _TRACER_SECONDS and not self.process.traced_by_attach(self.tid)):
+                if not worth_waiting(self.process, self.tid, time.monotonic() - begin, _TRACER_SECONDS):
                     raise self._why_refused() from None
             else:
                 return

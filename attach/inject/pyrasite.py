@@ -9,6 +9,7 @@ and what it raises comes back through a file beside it.
 """
 
 import ast
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -92,7 +93,8 @@ def _run(process: Process, attempt: Attempt, script: StagedScript) -> Injection:
         try:
             _wait(process, attempt, program)
         except KeyboardInterrupt:
-            _wait_for_end(program)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(_END_SECONDS)
             raise
         output.seek(0)
         said = _lines(output.read().decode("utf-8", "replace"))
@@ -144,9 +146,3 @@ def _lines(said: str) -> list[str]:
         text = literal.decode("utf-8", "replace") if isinstance(literal, bytes) else line
         lines += [part for part in text.splitlines() if part.strip()]
     return lines
-
-
-def _wait_for_end(program: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _END_SECONDS
-    while program.poll() is None and time.monotonic() < end:
-        time.sleep(_POLL)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from attach.errors import MethodUnavailable, ThreadNotStopping
 from attach.inject.memory import Memory, MemoryFault
 from attach.inject.ptrace import ThreadGone
-from attach.inject.runtime import Runtime
+from attach.inject.runtime import MAX_INTERPRETERS, Runtime, interpreters
 from attach.inject.staging import NoPlace, StagedScript
 from attach.inject.target import StoppedThread, Target
 
@@ -21,7 +21,6 @@ _METHOD = "remote-exec"
 COOKIE = b"xdebugpy"
 _PLEASE_STOP = 0x20  # _PY_EVAL_PLEASE_STOP_BIT
 _MAX_THREADS = 20_000
-_MAX_INTERPRETERS = 1_000
 _PATH_SIZE = 512
 #: How long a run of the script that has begun is waited for.
 _RUN_SECONDS = 1.0
@@ -71,15 +70,10 @@ def obedient(runtime: Runtime) -> tuple[DebugOffsets, int]:
 
 
 def _main_interpreter(memory: Memory, offsets: DebugOffsets) -> int:
-    """The main interpreter: the last in the list, since each new one is put in front."""
-    interpreter = memory.u64(offsets.runtime_address + offsets.interpreters)
-    for _ in range(_MAX_INTERPRETERS):
-        if not interpreter:
-            break
-        following = memory.u64(interpreter + offsets.interpreter_next)
-        if not following:
-            return interpreter
-        interpreter = following
+    """The main interpreter."""
+    found = list(interpreters(memory, offsets.runtime_address + offsets.interpreters, offsets.interpreter_next))
+    if 0 < len(found) <= MAX_INTERPRETERS:
+        return found[-1]
     raise MethodUnavailable(_METHOD, "it has no main interpreter")
 
 

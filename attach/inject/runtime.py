@@ -4,6 +4,7 @@ anything else.
 
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attach.errors import NotPython, UnsupportedMachine, UnsupportedPython
@@ -12,6 +13,7 @@ from attach.inject.symbols import ELFCLASS64, DamagedImage, Image, Symbol, image
 from attach.process import Process
 
 OLDEST, NEWEST = (3, 8), (3, 15)
+MAX_INTERPRETERS = 1_000
 
 #: A function that came with each version, newest first; 3.11 and later have `Py_Version`.
 _CAME_WITH = (
@@ -158,6 +160,20 @@ class Runtime:
     def finalising(self) -> bool:
         """Whether Py_Finalize has begun to tear the interpreter down (``_PyRuntime._finalizing``)."""
         return bool(self.memory.u64(_state(self.python, self.memory)[1]))
+
+
+def interpreters(memory: Memory, head: int, following: int) -> Iterator[int]:
+    """The addresses of the interpreters of a list that begins at `head`: each new one is put in front, so the main one
+    is the last. At most one more than `MAX_INTERPRETERS`.
+
+    `following` is where an interpreter has the address of the next.
+    """
+    interpreter = memory.u64(head)
+    for _ in range(MAX_INTERPRETERS + 1):
+        if not interpreter:
+            return
+        yield interpreter
+        interpreter = memory.u64(interpreter + following)
 
 
 def is_initialised(image: Image, memory: Memory) -> bool:

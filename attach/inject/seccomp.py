@@ -7,6 +7,7 @@ container, and so under the same filters, our own child tries them out. See docs
 import enum
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -169,18 +170,18 @@ def _judge_by_reading(target: Target, kinds: dict[tuple[int, int], list[int]], c
 
 def _check_may_read() -> None:
     """Whether the kernel will show them to us (kernel/seccomp.c, seccomp_get_filter); no thread is stopped in vain."""
-    status = _own_status()
-    if int(status.get("Seccomp", "0")):
+    mode, capabilities = _own_status("Seccomp", "CapEff")
+    if int(mode or 0):
         raise _Unreadable("a process under a filter itself may not read another one's")
     with open("/proc/self/uid_map", encoding="ascii") as file:
         outermost = file.read().split() == _ALL_USERS
-    if not outermost or not int(status["CapEff"], 16) >> _CAP_SYS_ADMIN & 1:
+    if not outermost or not int(capabilities, 16) >> _CAP_SYS_ADMIN & 1:
         raise _Unreadable("only root, outside of containers, may read it")
 
 
-def _own_status() -> dict[str, str]:
-    with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in file)}
+def _own_status(*names: str) -> list[str]:
+    """Lines of the status of the thread that asks."""
+    return Process(os.getpid()).status_fields(*names, tid=threading.get_native_id())
 
 
 def _stopping_one_of(target: Target, tids: list[int], ask: Callable[[StoppedThread], T]) -> T | None:
@@ -231,8 +232,8 @@ def _answers(target: Target, filters: _Filters, calls: Iterable[Call]) -> list[t
 
 def _same_as_ours(process: Process, kinds: dict[tuple[int, int], list[int]]) -> bool:
     """Whether, by all that can be seen, both have the filters of one container and nobody has added any."""
-    status = _own_status()
-    own = (int(status.get("Seccomp", "0")), int(status.get("Seccomp_filters", "-1")))
+    mode, count = _own_status("Seccomp", "Seccomp_filters")
+    own = (int(mode or 0), int(count or -1))
     if own[1] < 1 or set(kinds) != {own}:
         return False
     try:

@@ -25,7 +25,6 @@ from attach.finding import OK, WARNING, Finding, refused
 from attach.inject import preflight
 from attach.inject.build import Build, look_at_build
 from attach.inject.gil import sleeping_holder
-from attach.inject.ladder import METHODS
 from attach.inject.machine import Machine, Wait
 from attach.inject.memory import MemoryFault
 from attach.inject.pyrasite import why_unavailable
@@ -35,13 +34,11 @@ from attach.inject.seccomp import judge_from_outside
 from attach.inject.staging import NoPlace, place_for_script
 from attach.inject.symbols import DamagedImage
 from attach.inject.target import Target
-from attach.inject.threads import threads_in_calls
+from attach.inject.threads import BETWEEN_WAITS, threads_in_calls
 from attach.process import Process
 
 #: A thread that is in state D, or does not let go of the interpreter lock, for so long is not about to end that.
 _STUCK_SECONDS, _LOOK_SECONDS = 0.05, 0.001
-#: A thread between two waits is parked again within this time; the ladder waits for it as well.
-_BETWEEN_WAITS = 0.02
 _SHOWN = 3
 
 
@@ -171,7 +168,7 @@ def _look_at_filters(found: Survey, target: Target, force: bool) -> None:
 def _without_registers(found: Survey, process: Process, method: str, error: UnsupportedMachine) -> None:
     """A machine that this package has no registers for: there is pyrasite, if it is here."""
     way = _pyrasite(process)
-    if "pyrasite" not in METHODS or method not in ("auto", "pyrasite") or way.error:
+    if method not in ("auto", "pyrasite") or way.error:
         found.checks.append(refused("machine", error))
     else:
         found.checks.append(Finding("machine", WARNING, error.message))
@@ -184,7 +181,7 @@ def _look_at_ways(found: Survey, target: Target, method: str, timeout: float) ->
     ptrace = _ptrace(target, threads)
     remote = _remote_exec(target, threads)
     rungs = {"ptrace": ptrace, "remote-exec": remote, "pyrasite": _pyrasite(target.process)}
-    found.ways = [way for name, way in rungs.items() if name in METHODS]
+    found.ways = list(rungs.values())
     chosen = remote if ptrace.level == WARNING and remote.level == OK else ptrace
     way = chosen if method == "auto" else rungs[method]
     found.way, found.because, found.error = way.about, way.text, way.error
@@ -210,7 +207,7 @@ def look_at_threads(process: Process, machine: Machine) -> Threads:
         parked = [(tid, wait) for tid, wait in threads_in_calls(process, machine) if wait]
         stuck &= {tid for tid in process.tids() if _state(process, tid) == "D"}
         waited = time.monotonic() - since
-        if waited > _STUCK_SECONDS or (not stuck and (parked or waited > _BETWEEN_WAITS)):
+        if waited > _STUCK_SECONDS or (not stuck and (parked or waited > BETWEEN_WAITS)):
             return Threads(parked, sorted(stuck))
         time.sleep(_LOOK_SECONDS)
 

@@ -9,6 +9,8 @@ from attach.process import Process
 _FIELDS = 9  # number, six arguments, stack pointer, program counter
 #: How many threads are tried at one look.
 _ENOUGH = 4
+#: A thread between two waits is parked again within this time, in seconds.
+BETWEEN_WAITS = 0.02
 
 
 def sleeping_in(process: Process, tid: int) -> Call | None:

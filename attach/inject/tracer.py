@@ -17,11 +17,13 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attach.process import TRACER_NAME
+from attach.process import TRACER_NAME, Process
 
 T = TypeVar("T")
 
 _FIRST = -20  # the nice value of who goes before all others
+#: Another live-attach needs milliseconds for a thread, or more where every processor is taken.
+_OURS_SECONDS = 2.0
 
 
 class _Outcome(Generic[T]):
@@ -79,3 +81,11 @@ def in_tracer_thread(work: Callable[[], T], cancel: Callable[[], None]) -> T:
     if interruption is not None:
         raise interruption
     return outcome.get()
+
+
+def worth_waiting(process: Process, tid: int, waited: float, patience: float) -> bool:
+    """Whether the tracer of a thread, after `waited` seconds, may still let go soon.
+
+    Any other program has `patience` seconds for that, another live-attach has more.
+    """
+    return waited <= patience or (waited <= _OURS_SECONDS and process.traced_by_attach(tid))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 
 from attach.inject.assembler import Assembler
-from attach.inject.machine import Call, Registers, Vectors, Wait
+from attach.inject.machine import FUTEX_COMMAND, FUTEX_WAIT, FUTEX_WAIT_BITSET, Call, Registers, Vectors, Wait
 from attach.inject.x86_64_code import X86_64Assembler
 
 # fmt: off
@@ -40,7 +40,6 @@ _RESTARTS_WITH_MEMORY = -516
 
 _RESTART_SYSCALL = 219
 _FUTEX, _POLL, _NANOSLEEP, _CLOCK_NANOSLEEP = 202, 7, 35, 230
-_FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_COMMAND = 0, 9, 0x7F
 
 #: Blocking calls in which a thread holds no lock of the C library: number -> name, and the index of the
 #: argument that is its timeout where the kernel does not restart the call by itself.
@@ -130,15 +129,8 @@ class X86_64:
             number = self._restarted(arguments)
         if number not in _WAITS:
             return None
-        # a plain FUTEX_WAIT may be a lock of malloc or of the dynamic linker
-        if number == _FUTEX and arguments[1] & _FUTEX_COMMAND != _FUTEX_WAIT_BITSET:
-            return None
         name, timeout = _WAITS[number]
-        if timeout is None:
-            return Wait(name, endless=False, restarted=True)
-        value = arguments[timeout]
-        endless = value == 0 if number in _TIMEOUT_IS_POINTER else bool(value >> 31 & 1)
-        return Wait(name, endless, restarted=False)
+        return Wait.of(name, arguments, timeout, by_pointer=number in _TIMEOUT_IS_POINTER)
 
     @staticmethod
     def _restarted(arguments: tuple[int, ...]) -> int:
@@ -146,8 +138,8 @@ class X86_64:
         first, second = arguments[0], arguments[1] & 0xFFFFFFFF
         if first < 4096:
             return _CLOCK_NANOSLEEP  # a clock id, not a pointer
-        command = second & _FUTEX_COMMAND
-        if second & ~0x1FF == 0 and command in (_FUTEX_WAIT, _FUTEX_WAIT_BITSET):
+        command = second & FUTEX_COMMAND
+        if second & ~0x1FF == 0 and command in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
             return _FUTEX  # or a poll of that many descriptors: taken for the less safe of the two
         return _POLL if second < 1 << 20 else _NANOSLEEP
 

@@ -16,6 +16,7 @@ import pexpect
 import pytest
 
 from attach.process import Process
+from tests.inject.support import in_state
 from tests.inject.test_seccomp import EVERYTHING, MEMFD_CREATE, operator_under, under
 from tests.support.command import ATTACH, Done, assert_explained, attach, environment, succeed
 from tests.support.filters import ALLOW, KILL_PROCESS, deny
@@ -29,16 +30,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the
 
 
 @contextmanager
-def in_state(interpreter: Interpreter, *state: str) -> Iterator[Target]:
-    with running([interpreter.path, TARGETS / "states.py", *state], ready="^ready$") as target:
-        yield target
-
-
-@contextmanager
 def parked(minor: str = "3.12") -> Iterator[Target]:
     """A program that sleeps."""
     with in_state(require_interpreter(minor), "sleep") as target:
-        wait_until(lambda: Process(target.pid).state == "S", "the sleep")
         yield target
 
 

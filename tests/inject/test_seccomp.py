@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from attach.errors import EXIT_PERMISSION, EXIT_UNSUPPORTED, AttachError, SeccompDenied, SeccompKills
-from attach.inject import Verdict, inject, seccomp_judgement
+from attach.inject import inject
+from attach.inject.preflight import open_target
+from attach.inject.seccomp import Judgement, Verdict, judge
 from attach.inject.system_calls import calls_of
 from attach.inject.x86_64 import X86_64 as Amd64
 from attach.process import Process
@@ -88,6 +90,13 @@ def under(interpreter: Interpreter, *filters: bytes | str) -> Iterator[Target]:
         yield target
 
 
+def judged(pid: int) -> Judgement:
+    """What its filters would make of an attach."""
+    target = open_target(Process(pid), force=True)
+    with target.memory:
+        return judge(target)
+
+
 def assert_left_alone(target: Target, error: type[AttachError], *words: str) -> None:
     """The judgement refuses, with these words, and the process is what it was, and alive."""
     before = picture(target.pid)
@@ -105,7 +114,7 @@ def assert_left_alone(target: Target, error: type[AttachError], *words: str) -> 
 def test_a_filter_that_allows_everything(interpreter: Interpreter) -> None:
     """It is judged to let us do what we do; we do it, and say so in one line."""
     with under(interpreter, EVERYTHING) as target:
-        judgement = seccomp_judgement(Process(target.pid))
+        judgement = judged(target.pid)
         assert judgement.verdict is Verdict.LETS_US
         assert not marks(target.pid)
         lines: list[str] = []
@@ -119,7 +128,7 @@ def test_no_filter(interpreter: Interpreter) -> None:
     if Process(os.getpid()).seccomp:
         pytest.skip("everybody here is under a filter")
     with running([interpreter.path, TARGETS / "filtered.py"], ready="^ready ") as target:
-        assert seccomp_judgement(Process(target.pid)).verdict is Verdict.NO_FILTER
+        assert judged(target.pid).verdict is Verdict.NO_FILTER
         assert "seccomp" not in succeed("-v", target.pid, "start-coverage").stderr
 
 
