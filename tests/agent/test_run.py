@@ -3,11 +3,14 @@
 import copy
 import io
 import linecache
+import os
 import pickle
+import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +22,8 @@ from attach_agent.run import MOST_WAITING, PIECE, Run, exited
 from attach_agent.streams import Output, Ownership, StandIns, own_streams
 from attach_agent.tracebacks import formatted, show_lines
 from tests.support.processes import wait_until
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -231,45 +236,15 @@ def test_the_end_comes_last() -> None:
     assert sum(len(data) for pieces, _ in answers for _, data in pieces) == 5 << 19
 
 
-@pytest.fixture
-def busy_switching() -> Iterator[None]:
-    """Threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-@pytest.mark.usefixtures("busy_switching")
 def test_interrupts_stop_at_the_end() -> None:
     """Interrupts that come without pause while the code ends come before its end or not at all."""
-    early, late = [], []
-
-    def target(interrupts: Interrupts, rounds: int) -> None:
-        try:
-            try:
-                interrupts.begin(threading.get_ident())
-                for _ in range(rounds):
-                    pass
-            finally:
-                interrupts.end()
-        except KeyboardInterrupt as error:
-            interrupts.end()
-            early.append(error)
-        try:
-            for _ in range(2000):
-                pass
-        except KeyboardInterrupt as error:
-            late.append(error)
-
-    for number in range(500):
-        interrupts = Interrupts()
-        thread = threading.Thread(target=target, args=(interrupts, number * 10))
-        thread.start()
-        while thread.is_alive():
-            assert interrupts.send() == ""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "agent")}
+    program = [sys.executable, str(ROOT / "tests" / "targets" / "interrupting.py")]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    early, late = map(int, done.stdout.split())
     assert early
-    assert late == []
+    assert late == 0
 
 
 def test_interrupt_before_the_begin() -> None:
