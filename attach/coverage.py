@@ -65,20 +65,22 @@ class Coverage:
     def snapshot(self) -> Measured:
         """What ran since the start, without stopping or forgetting anything."""
         from attach.report import Measured
+        from attach.report.data import lines_of
         from attach.report.rights import owner_of
 
         if not dict(self._status()["coverage"]).keys() >= {"files"}:  # never started, or discarded
             raise CoverageNotStarted(self.process.pid)
-        lines: dict[str, bytes] = {}
+        files: dict[str, bytes] = {}
         cursor = 0
         while cursor >= 0:
-            cursor, files = self._call("coverage_page", cursor)
-            for filename, numbits in files:
-                lines[str(filename)] = bytes(numbits)
+            cursor, page = self._call("coverage_page", cursor)
+            files.update((str(filename), bytes(packed)) for filename, packed in page)
         status = self._status()
+        branch = bool(dict(dict(status["coverage"])["scope"])["branch"])
         process = self.process
         return Measured(
-            lines=lines,
+            lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
+            arcs=files if branch else None,
             python=self.connection.hello.python,
             root=process.root if process.sees_other_files() else "/",
             cwd=str(status.get("cwd", "")),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attach.errors import MeasurementRejected, NothingMeasured
-from attach_agent.wire import unpack_lines
+from attach_agent.wire import arc_ends, pack_lines, unpack_arcs, unpack_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Measured:
     do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their lines.
     `taken_at` and `started` (when the program started; for a worker, its master) are seconds since the epoch.
     `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
-    static context).
+    static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
     """
 
     pid: int
@@ -62,6 +62,7 @@ class Measured:
     owner: Owner | None = None
     started: float | None = None
     context: str = ""
+    arcs: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ def _odd(path: str, numbits: bytes) -> str:
     if len(numbits.rstrip(b"\0")) > MAX_LINE // 8:
         return f"line numbers of {MAX_LINE} and more"
     return ""
+
+
+def lines_of(arcs: bytes) -> bytes:
+    """The lines that packed arcs lead from and to, packed."""
+    return pack_lines({line for number in unpack_arcs(arcs) for line in arc_ends(number) if line > 0})
 
 
 def either(one: bytes, other: bytes) -> bytes:

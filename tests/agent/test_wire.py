@@ -17,3 +17,10 @@ def test_lines_survive_packing(lines):
 def test_packed_as_coverage_packs(lines):
     """The packed form is coverage.py's numbits."""
     assert wire.pack_lines(lines) == nums_to_numbits(lines)
+
+
+@given(st.sets(st.tuples(st.integers(-0xFFFFF, 0xFFFFF), st.integers(-0xFFFFF, 0xFFFFF))))
+def test_arcs_survive_packing(arcs):
+    """Unpacking gives the very arcs that were packed, the ways in and out among them."""
+    packed = wire.pack_arcs({wire.arc(start, end) for start, end in arcs})
+    assert {wire.arc_ends(number) for number in wire.unpack_arcs(packed)} == arcs

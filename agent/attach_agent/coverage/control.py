@@ -23,6 +23,9 @@ LEFT_OUT_SHOWN = 20
 #: The options of `Coverage.start` that choose files, with what they are when not given.
 _SCOPE_OPTIONS = (("source_dirs", ()), ("source_pkgs", ()), ("include", ()), ("omit", ()), ("pylib", False))
 
+#: All that choose what is recorded.
+_OPTIONS = (*_SCOPE_OPTIONS, ("branch", False))
+
 
 class Coverage:
     """One measurement of this process. Its methods are called by one agent thread at a time.
@@ -47,21 +50,22 @@ class Coverage:
         """Measure from now on, in every thread; returns `status`.
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
-        `Scope`) and ``tracer`` (bytes, for Python 3.8 - 3.11). Raises AgentError: coverage-running,
-        coverage-options-differ, bad-option, tracer-needed, or one of the collector's.
+        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
+        the core ctracer). Raises AgentError: coverage-running,
+        coverage-options-differ, bad-option, core-unavailable, tracer-needed, or one of the collector's.
         """
         if self._collector is not None:
             raise AgentError("coverage-running", "coverage is being measured already")
         given = dict(options)
-        tracer = given.pop("tracer", b"")
+        tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
         chosen = _checked(given)
         if self._recording is not None and chosen != self._chosen:
             raise AgentError(
                 "coverage-options-differ",
                 "there is data that was measured with other options; one report cannot tell the two apart",
             )
-        recording = self._recording or Recording(_scope_of(chosen))
-        collector = self._new_collector(recording, tracer)
+        recording = self._recording or Recording(_scope_of(chosen), dict(chosen)["branch"])
+        collector = self._new_collector(recording, core, tracer)
         collector.start()
         self._collector = collector
         self._recording = recording
@@ -110,11 +114,18 @@ class Coverage:
         """Stop and forget everything."""
         self.stop(discard=True)
 
-    def _new_collector(self, recording: Recording, tracer: bytes) -> Any:
-        """The collector for this version of Python."""
-        if hasattr(sys, "monitoring"):
+    def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
+        """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""
+        best = "monitoring" if hasattr(sys, "monitoring") else "ctracer"
+        core = best if core == "auto" else core
+        if core != best:
+            version = "%d.%d" % sys.version_info[:2]
+            raise AgentError("core-unavailable", "the core %s cannot be used with Python %s" % (core, version))
+        if core == "monitoring":
             from .monitoring import MonitoringCollector
 
+            if recording.branch:
+                raise AgentError("core-unavailable", "branches cannot be measured with the core monitoring yet")
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
@@ -122,9 +133,9 @@ class Coverage:
 
 
 def _checked(given: dict[str, Any]) -> Pairs:
-    """The scope's options with their defaults, in a fixed order."""
+    """What chooses what is recorded, with defaults, in a fixed order."""
     chosen = []
-    for name, default in _SCOPE_OPTIONS:
+    for name, default in _OPTIONS:
         value = given.pop(name, default)
         if isinstance(default, bool):
             sound = isinstance(value, bool)
@@ -139,7 +150,8 @@ def _checked(given: dict[str, Any]) -> Pairs:
 
 
 def _scope_of(chosen: Pairs) -> Scope:
+    given = dict(chosen)
     try:
-        return Scope(**dict(chosen))
+        return Scope(**{name: given[name] for name, _ in _SCOPE_OPTIONS})
     except (ValueError, OverflowError, RecursionError) as error:
         raise AgentError("bad-option", "a pattern cannot be compiled: %s" % error) from None

@@ -1,4 +1,4 @@
-"""Lines through coverage.py's C tracer, Python 3.8 - 3.11.
+"""Lines or arcs through coverage.py's C tracer, Python 3.8 - 3.11.
 
 Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
 thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
@@ -122,6 +122,9 @@ class TracerCollector:
                 frame.f_trace = None
             frame = frame.f_back
 
+    def restart(self) -> None:
+        """Lines were taken away from the recording: the tracer reports each of them anyhow."""
+
     def stop(self) -> None:
         """Remove every trace of tracing from threads and frames; what was recorded stays."""
         if self._left:
@@ -232,7 +235,7 @@ class TracerCollector:
             ("data", self._recording.by_code_name),
             ("should_trace", self._should_trace),
             ("should_trace_cache", self._dispositions),
-            ("trace_arcs", False),
+            ("trace_arcs", self._recording.branch),
             ("lock_data", no_lock),
             ("unlock_data", no_lock),
             ("file_tracers", {}),

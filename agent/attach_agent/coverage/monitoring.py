@@ -73,6 +73,12 @@ class MonitoringCollector:
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
 
+    def restart(self) -> None:
+        """Lines were taken away from the recording: have each of them reported once more."""
+        # A callback under way has added its line before that, perhaps, and is about to answer DISABLE.
+        wait_until_left(self._callback_codes, self._pause)
+        self._monitoring.restart_events()
+
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
         monitoring = self._monitoring

@@ -1,4 +1,4 @@
-"""What was measured: a set of line numbers for each file.
+"""What was measured: for each file a set of line numbers, or of arcs (`wire.arc`) where branches are measured.
 
 The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
 run. So a snapshot is a copy, and no lock is needed anywhere.
@@ -7,7 +7,7 @@ run. So a snapshot is a copy, and no lock is needed anywhere.
 from __future__ import annotations
 
 from ..source import OperatorSource
-from ..wire import pack_lines
+from ..wire import pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,18 +29,19 @@ MAX_FILENAMES = 100_000
 
 
 class Recording:
-    """The lines that ran, by file, of one scope."""
+    """The lines that ran, by file, of one scope; with `branch` the arcs."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
-        #: Absolute path -> lines, in the order of discovery; only `lines_of` adds to it.
+        self.branch = branch
+        #: Absolute path -> lines or arcs, in the order of discovery; only `lines_of` adds to it.
         self.files: dict[str, set[int]] = {}
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
         #: directly.
         self.by_code_name: dict[str, set[int] | None] = {}
 
     def lines_of(self, filename: str, module_globals: dict[str, Any]) -> set[int] | None:
-        """The set that collects the lines of code with this ``co_filename``, or None if it is not measured.
+        """The set that collects the lines or arcs of code with this ``co_filename``, or None if it is not measured.
 
         Called in the target's threads, once per name; see `Scope.admits`.
         """
@@ -57,25 +58,25 @@ class Recording:
         return self.by_code_name.setdefault(filename, lines)
 
     def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """Files and their lines (`wire.pack_lines`) from `cursor` on, and the next cursor or -1 at the end.
+        """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
 
-        The first cursor is 0. Files without lines are passed over. A file discovered during the walk comes
+        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are passed over. A file discovered during the walk comes
         last, so it is never missed; lines that run meanwhile are in this snapshot or in the next.
         """
         names = list(self.files)
         packed: list[tuple[str, bytes]] = []
         size = 0
         for index in range(max(cursor, 0), len(names)):
-            lines = self.files[names[index]].copy()
-            if lines:
-                packed.append((names[index], pack_lines(_sound(lines))))
+            found = self.files[names[index]].copy()
+            if found:
+                packed.append((names[index], pack_arcs(found) if self.branch else pack_lines(_sound(found))))
                 size += len(packed[-1][1])
             if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
                 return index + 1, tuple(packed)
         return -1, tuple(packed)
 
     def totals(self) -> tuple[int, int]:
-        """How many files have lines, and how many lines."""
+        """How many files have lines, and how many lines, or arcs."""
         counts = [len(self.files[name]) for name in list(self.files)]
         return sum(1 for count in counts if count), sum(counts)
 
