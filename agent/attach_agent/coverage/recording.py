@@ -60,8 +60,9 @@ class Recording:
     def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
         """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
 
-        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are passed over. A file discovered during the walk comes
-        last, so it is never missed; lines that run meanwhile are in this snapshot or in the next.
+        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are
+        passed over. A file discovered during the walk comes last, so it is never missed; what runs meanwhile is in
+        this snapshot or in the next.
         """
         names = list(self.files)
         packed: list[tuple[str, bytes]] = []
