@@ -57,10 +57,10 @@ def unpack_arcs(packed):
     return {int(number, 16) for number in packed.split()}
 
 
-#: Bits of a line number in an arc, and of a whole arc.
-_LINE_BITS = 28
-_LINE = (1 << _LINE_BITS) - 1
-ARC_BITS = 2 * _LINE_BITS + 2
+#: Bits of a line number in an arc, and of a whole arc: two lines, then whether the one or the other is negative.
+LINE_BITS = 28
+_LINE = (1 << LINE_BITS) - 1
+ARC_BITS = 2 * LINE_BITS + 2
 
 
 def arc(start, end):
@@ -69,14 +69,14 @@ def arc(start, end):
 
     A negative line stands for the way into or out of the code that begins there.
     """
-    return abs(start) | abs(end) << _LINE_BITS | (start < 0) << 2 * _LINE_BITS | (end < 0) << 2 * _LINE_BITS + 1
+    return abs(start) | abs(end) << LINE_BITS | (start < 0) << 2 * LINE_BITS | (end < 0) << 2 * LINE_BITS + 1
 
 
 def arc_ends(number):
     # type: (int) -> tuple[int, int]
     """The inverse of `arc`; the ends of the first step of a `trail`."""
-    start, end = number & _LINE, number >> _LINE_BITS & _LINE
-    return -start if number >> 2 * _LINE_BITS & 1 else start, -end if number >> 2 * _LINE_BITS + 1 & 1 else end
+    start, end = number & _LINE, number >> LINE_BITS & _LINE
+    return -start if number >> 2 * LINE_BITS & 1 else start, -end if number >> 2 * LINE_BITS + 1 & 1 else end
 
 
 def trail(lines):
@@ -88,7 +88,7 @@ def trail(lines):
     """
     rest = 1  # marks the end: a trail is a number that is longer than an arc
     for line in reversed(lines[2:]):
-        rest = rest << _LINE_BITS + 1 | abs(line) << 1 | (line < 0)
+        rest = rest << LINE_BITS + 1 | abs(line) << 1 | (line < 0)
     return rest << ARC_BITS | arc(lines[0], lines[1])
 
 
@@ -99,7 +99,7 @@ def trail_lines(number):
     rest = number >> ARC_BITS
     while rest > 1:
         lines.append(-(rest >> 1 & _LINE) if rest & 1 else rest >> 1 & _LINE)
-        rest >>= _LINE_BITS + 1
+        rest >>= LINE_BITS + 1
     return lines
 
 

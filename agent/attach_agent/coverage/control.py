@@ -124,8 +124,6 @@ class Coverage:
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
-            if recording.branch:
-                raise AgentError("core-unavailable", "branches cannot be measured with the core monitoring yet")
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
