@@ -144,6 +144,8 @@ class MonitoringCollector:
 
     def _watch(self, code: CodeType) -> None:
         """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
+        if code.co_name == "__annotate__":  # evaluates annotations (PEP 649): its lines did not run, coverage says
+            return
         known = self._watched.get(id(code))
         if known is None or known() is not code:  # an id may be used again
             # in this order: another thread that finds the code known must find it instrumented too
