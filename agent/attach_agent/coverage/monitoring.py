@@ -214,6 +214,8 @@ class MonitoringCollector:
 
     def _watch(self, code: CodeType) -> None:
         """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
+        if code.co_name == "__annotate__":  # evaluates annotations (PEP 649): its lines did not run, coverage says
+            return
         known = self._watched.get(id(code))
         if known is None or known() is not code:  # an id may be used again
             if code.co_name == "__annotate__":  # PEP 649: coverage.py leaves such code out, too
