@@ -36,12 +36,18 @@ class Coverage:
         self.process = process
         self.connection = connection
 
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = quiet) -> dict[str, Any]:
+    def start(
+        self,
+        scope: Scope = Scope(),
+        *,
+        log: Callable[[str], None] = quiet,
+        working: tracers.Working = tracers.silently,
+    ) -> dict[str, Any]:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
         process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense.
+        OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is downloaded.
         """
         connection = self.connection
         connection.load("coverage")
@@ -52,7 +58,7 @@ class Coverage:
             if error.slug != "tracer-needed":
                 raise self._translated(error) from None
         version = connection.hello.python[:2]
-        tracer = tracers.find(version, libc=c_library(self.process), log=log)
+        tracer = tracers.find(version, libc=c_library(self.process), log=log, working=working)
         try:
             return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
         except RemoteError as error:

@@ -71,13 +71,12 @@ class OptionNotUsable(CoverageError):
 
 
 class TracerUnavailable(CoverageError):
-    """A target before Python 3.12 needs coverage.py's compiled tracer, and it could not be fetched."""
+    """coverage.py's compiled tracer for the target's version is needed, and could not be had."""
 
     slug = "tracer-unavailable"
 
-    def __init__(self, version: str, reason: str) -> None:
+    def __init__(self, version: str, reason: str, hint: str = "") -> None:
         super().__init__(
-            f"measuring Python {version} needs coverage.py's tracer for that version: {reason}",
-            "pip fetches it once from a package index; then it is kept in ~/.cache/live-attach/tracers.\n"
-            "Let an index be reached, for instance with  PIP_INDEX_URL=...  or  HTTPS_PROXY=...  before  attach",
+            f"coverage.py's tracer for Python {version} cannot be had: {reason}",
+            hint or f"Try again by itself:  attach fetch-tracers {version}",
         )

@@ -8,6 +8,7 @@ from attach import Scope
 from attach.listing import python_children
 from attach_cli import console, sessions
 from attach_cli.main import attach_options
+from attach_cli.working import working
 
 
 @click.command("start-coverage")
@@ -25,7 +26,7 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     session = sessions.attach(sessions.pid())
     try:
         status = session.coverage.start(
-            Scope(_split(source), _split(include), _split(omit), pylib), log=console.step_log()
+            Scope(_split(source), _split(include), _split(omit), pylib), log=console.step_log(), working=working
         )
     except BaseException:  # nothing was started: leave nothing
         session.abandon()
