@@ -63,6 +63,7 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
         ("omit", _regexes(omit)),
         ("pylib", pylib),
         ("branch", settings is not None and settings["run:branch"]),
+        ("plugins", () if settings is None else settings.wanted_plugins()),
         ("settings", "" if settings is None else settings.without(scope.replaced()).text()),
     )
 

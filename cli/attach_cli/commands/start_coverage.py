@@ -64,10 +64,18 @@ def _explained(status: dict[str, Any], settings: Settings | None, loaded: Sequen
         yield from settings.not_honoured()
         if settings["run:branch"] and not dict(status["scope"])["branch"]:
             yield "[run] branch has no effect: this process cannot be measured that way, so lines are."
+    for name, problem in status["plugins"]:
+        yield _plugin(name, problem)
     if status["program"]:
         yield f"The program is an installed package, which is measured too: {', '.join(status['program'])}"
     for name in status["not_loaded"]:
         yield _not_loaded(name, loaded)
+
+
+def _plugin(name: str, problem: str) -> str:
+    if problem:
+        return f"The plug-in {name} has no effect: {problem}."
+    return f"Imported the plug-in {name} in the process, and coverage.py with it; they stay there until it ends."
 
 
 def _not_loaded(name: str, loaded: Sequence[str]) -> str:
