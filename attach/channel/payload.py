@@ -20,6 +20,7 @@ PARTS = {
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",
+        "coverage.program",
         "coverage.recording",
         "coverage.scope",
         "source",
