@@ -69,10 +69,9 @@ class Coverage:
             try:
                 return self._start(options, log, working)
             except RemoteError as error:
-                wished = not scope.branch and settings is not None and settings["run:branch"]
-                if error.slug != "core-unavailable" or not wished:
+                if error.slug != "core-unavailable" or scope.core != "auto":
                     raise
-                return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
+                return self._start((*options, ("core", "auto")), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
             raise self._translated(error) from None
 
