@@ -1,4 +1,4 @@
-"""What is measured by default: the program, also where it is an installed package or one that a server was told to run."""
+"""What is measured by default: the program, installed packages that are it, and applications that a server runs."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import Target, http_get, running, wait_until
 
 #: An application: each of the servers imports one of its modules, and all of them tick.
-SHOP = '''\
+SHOP = """\
 import threading
 import time
 
@@ -28,7 +28,7 @@ def ticking():
 
 
 threading.Thread(target=ticking, daemon=True).start()
-'''
+"""
 MODULES = {
     "__init__.py": SHOP,
     "web.py": "from flask import Flask\napp = Flask(__name__)\n",
