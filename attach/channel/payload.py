@@ -25,6 +25,7 @@ PARTS = {
         "coverage.program",
         "coverage.recording",
         "coverage.scope",
+        "aftermath",
         "source",
         "stacks",
         "threadmoves",

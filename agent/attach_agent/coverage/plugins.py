@@ -7,8 +7,10 @@ file tracers have an effect: what they answer is used as coverage/inorout.py and
 
 from __future__ import annotations
 
+import _thread
 import sys
 
+from ..aftermath import forget_thread
 from ..wire import pack_lines
 
 TYPE_CHECKING = False
@@ -40,6 +42,13 @@ class Plugins:
     def __init__(self, wanted: Wanted) -> None:
         self.file_tracers: list[Plugin] = []
         self.told: list[tuple[str, str]] = []
+        had_threading = "threading" in sys.modules
+        try:
+            self._import(wanted)
+        finally:
+            forget_thread(_thread.get_ident(), had_threading)
+
+    def _import(self, wanted: Wanted) -> None:
         for name, options in wanted:
             registry = _Registry(name)
             try:
@@ -48,7 +57,7 @@ class Plugins:
             except ModuleNotFoundError as error:
                 missing = "the process cannot import it" if error.name == name else _said(error)
                 self.told.append((name, missing))
-            except Exception as error:  # whatever somebody else's code raises
+            except (Exception, SystemExit) as error:  # whatever somebody else's code raises
                 self.told.append((name, _said(error)))
             else:
                 self.file_tracers += registry.file_tracers
@@ -80,6 +89,8 @@ class Plugins:
                     return _described(plugin.original.file_reporter(path), recorded)
                 except Exception as error:
                     return (("problem", _said(error)),)
+                finally:
+                    forget_thread(_thread.get_ident(), True)
         return (("problem", "its plug-in is not there any more"),)
 
 
@@ -207,7 +218,7 @@ def _sound(lines: Iterable[int]) -> set[int]:
     return {line for line in lines if type(line) is int and 0 < line <= MOST_LINES}
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return "%s: %s" % (type(error).__name__, str(error)[:500])
 
 
