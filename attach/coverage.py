@@ -123,7 +123,7 @@ class Coverage:
             files.update((str(filename), bytes(packed)) for filename, packed in page)
         status = self._status()
         branch = bool(dict(dict(status["coverage"])["scope"])["branch"])
-        process = self.process
+        process, settings = self.process, self.settings()
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
             arcs=files if branch else None,
@@ -135,7 +135,8 @@ class Coverage:
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
-            settings=self.settings(),
+            settings=settings,
+            context="" if settings is None else settings["run:context"],
             is_ours=self._is_ours(),
             full=bool(dict(status["coverage"]).get("full")),
             plugin_files=self._plugin_files(),
