@@ -140,6 +140,7 @@ class Coverage:
             is_ours=self._is_ours(),
             full=bool(dict(status["coverage"]).get("full")),
             plugin_files=self._plugin_files(),
+            plugin_problems=tuple((str(name), str(why)) for name, why in dict(status["coverage"])["plugins"] if why),
         )
 
     def _plugin_files(self) -> dict[str, PluginFile]:

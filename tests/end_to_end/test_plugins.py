@@ -87,6 +87,20 @@ def test_django_templates_equal_coverages_own(interpreter: Interpreter, branch: 
     assert templates(site / "again.json") == expected
 
 
+@on_interpreters("3.11")
+def test_templates_that_cannot_be_measured(interpreter: Interpreter, site: Path) -> None:
+    """When Django's settings do not let templates be measured, the snapshot says what is missing."""
+    program = site / "site_.py"
+    program.write_text(program.read_text().replace('"debug": True', '"debug": False'))
+    with served(environment(interpreter, PROGRAMS), site) as target:
+        succeed(target.pid, "start-coverage", cwd=site)
+        http_get(target.port, "/page")
+        done = succeed(target.pid, "snapshot", cwd=site)
+        assert "site_.py" in done.stdout and ".html" not in done.stdout
+        assert "The plug-in django_coverage_plugin has no effect: " in done.stderr
+        assert "Template debugging must be enabled" in done.stderr
+
+
 @on_interpreters("3.14")
 def test_without_the_plugin_the_core_stays(interpreter: Interpreter, site: Path) -> None:
     """Nothing is imported, and sys.monitoring measures, unless a file tracer is asked for."""
