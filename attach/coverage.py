@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from attach.report import Measured
 
 
+#: What measures: ``sys.monitoring`` or coverage.py's C tracer; ``auto`` is the one that costs the process less.
+CORES = ("auto", "monitoring", "ctracer")
+
+
 @dataclass(frozen=True)
 class Scope:
     """What is measured. Patterns and names mean what they mean to coverage.py (its ``[run]`` section)."""
@@ -36,16 +40,27 @@ class Coverage:
         self.process = process
         self.connection = connection
 
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = quiet) -> dict[str, Any]:
+    def start(
+        self,
+        scope: Scope = Scope(),
+        *,
+        branch: bool = False,
+        core: str = "auto",
+        log: Callable[[str], None] = quiet,
+    ) -> dict[str, Any]:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
 
-        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
-        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense.
+        With `branch`, branches too. `core` is one of `CORES`.
+
+        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool, the
+        process itself or data of other options is in the way, TracerUnavailable if the process needs a tracer that
+        cannot be had, OptionNotUsable for a pattern that makes no sense.
         """
         connection = self.connection
         connection.load("coverage")
         options = _options(self.process, scope)
+        label = _label(dict(options), scope, branch, core)
+        options = (*options, ("branch", branch), ("core", core), ("label", label))
         try:
             return as_dict(connection.call("coverage_start", options))
         except RemoteError as error:
@@ -103,7 +118,7 @@ class Coverage:
     def _translated(self, error: RemoteError) -> Exception:
         pid = self.process.pid
         if error.slug == "coverage-running":
-            return CoverageRunning(pid)
+            return CoverageRunning(pid, error.message)
         if error.slug == "coverage-not-started":
             return CoverageNotStarted(pid)
         if error.slug == "bad-option":
@@ -127,6 +142,20 @@ def _options(process: Process, scope: Scope) -> tuple[tuple[str, Any], ...]:
         ("omit", _regexes(process, scope.omit)),
         ("pylib", scope.pylib),
     )
+
+
+def _label(options: dict[str, Any], scope: Scope, branch: bool, core: str) -> str:
+    """The options in the operator's words, to tell later from which others they differ."""
+    named = {
+        "source": (*options["source_dirs"], *options["source_pkgs"]),
+        "include": scope.include,
+        "omit": scope.omit,
+    }
+    words = [f"{name}={','.join(values)}" for name, values in named.items() if values]
+    words += [name for name, given in (("pylib", scope.pylib), ("branch", branch)) if given]
+    if core != "auto":
+        words.append(f"core={core}")
+    return ", ".join(words) or "no options"
 
 
 def _directory(process: Process, source: str) -> str | None:

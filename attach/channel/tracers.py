@@ -25,7 +25,7 @@ from pathlib import Path
 from attach.errors import TracerUnavailable
 
 #: The newest coverage.py with wheels for that version of Python.
-COVERAGE = {(3, 8): "7.6.1", (3, 9): "7.10.7", (3, 10): "7.16.2", (3, 11): "7.17.3"}
+COVERAGE = {(3, 8): "7.6.1", (3, 9): "7.10.7", (3, 10): "7.16.2"} | {(3, minor): "7.17.3" for minor in range(11, 16)}
 
 #: Platform tags (PEP 600, PEP 656) that a process of this C library can load, most wanted first.
 PLATFORMS = {

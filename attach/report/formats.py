@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from coverage import Coverage, CoverageData
@@ -17,9 +18,10 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
+from attach.report import arcs as branches
 from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
 from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
-from attach.report.reporter import TargetSources
+from attach.report.reporter import TargetSources, first_lines
 from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
 from attach.report.sources import Source, read_local, read_sources
 
@@ -120,6 +122,7 @@ class _Report:
         self._lines: dict[str, bytes] = {}
         for path, numbits in checked.lines.items():
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
+        self._arcs = None if checked.arcs is None else self._settled(checked.arcs, sources)
         self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
 
@@ -144,6 +147,7 @@ class _Report:
         """Give coverage the files that have a source; returns the names it knows them by."""
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
+        arcs: dict[str, bytes] = {}
         for path, source in sources.items():
             name = aliases.map(path)
             local = source if name == path else read_local(name)
@@ -153,7 +157,20 @@ class _Report:
             else:
                 contents[name] = local.content
                 lines[name] = either(lines.get(name, b""), self._lines[path])
-        return self._plugin.claim(self._coverage, contents, lines, self._measured.context)
+                if self._arcs is not None:
+                    arcs[name] = branches.either(arcs.get(name, b""), self._arcs[path])
+        steps = None if self._arcs is None else arcs
+        return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
+
+    @staticmethod
+    def _settled(arcs: dict[str, bytes], sources: dict[str, Source]) -> dict[str, bytes]:
+        """The arcs by the paths of the sources, told from trails with their help."""
+        found: dict[str, bytes] = {}
+        for path, packed in arcs.items():
+            source = sources[path]
+            settled = branches.settled(packed, partial(first_lines, source.content))
+            found[source.path] = branches.either(found.get(source.path, b""), settled)
+        return found
 
     def output(self, want: Wanted, out: TextIO) -> Output:
         """The place of a report."""
@@ -208,10 +225,11 @@ class _Report:
     def _save(self, place: str) -> None:
         """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
         data = CoverageData(basename=place)
-        lines = self._lines
+        lines, arcs = self._lines, self._arcs
         if self._relative:
             lines = {relative_filename(path): numbits for path, numbits in lines.items()}
-        fill(data, lines, self._measured.context)
+            arcs = arcs and {relative_filename(path): packed for path, packed in arcs.items()}
+        fill(data, lines, self._measured.context, arcs)
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:

@@ -17,6 +17,7 @@ import sys
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadstates import ThreadStates
+from ..wire import arc
 from . import library
 from .frames import clear_running, clear_suspended, refresh_line_numbers
 from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
@@ -91,6 +92,8 @@ class TracerCollector:
         self._prepare(*types)
         self._threads = ThreadStates()
         self._refuse_other_tracers()
+        if self._recording.branch:
+            self._recording.narrow_arcs = self._packs_narrowly()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         self._fork_callbacks = library.fork_callbacks(types[0])
@@ -174,11 +177,32 @@ class TracerCollector:
                 # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
                 entered.f_trace = tracer
                 tracer(entered, "call", None)
+                if entered is not frame or event != "call":
+                    self._show_line(tracer, entered)
             if event != "call":
                 tracer(frame, event, arg)
         except BaseException:
             self._give_up(frame)
             raise
+
+    def _show_line(self, tracer: Any, frame: FrameType) -> None:
+        """Make the tracer start the next arc at the line where this frame is, if it does not.
+
+        From Python 3.11 on it tells a frame that begins from one that goes on by the argument of the instruction it is
+        at, 0 for one that begins. This one does not begin, but its instruction may have a 0: the tracer takes the next
+        line for the first one of the function. The line where we are is shown to it as that first line, which did not
+        happen either, but that step we can take back.
+        """
+        code = frame.f_code
+        lines = self._recording.by_code_name.get(code.co_filename)
+        if sys.version_info < (3, 11) or not self._recording.branch or lines is None or frame.f_lineno is None:
+            return
+        if code.co_code[frame.f_lasti + 1] == 0:
+            first = self._recording.arc(-code.co_firstlineno, frame.f_lineno)
+            happened = first in lines
+            tracer(frame, "line", None)
+            if not happened:
+                lines.discard(first)
 
     def _give_up(self, frame: FrameType) -> None:
         """A signal handler of the target has raised an exception in our code, which is meant for the code below.
@@ -247,6 +271,22 @@ class TracerCollector:
             ("switch_context", None),
             ("warn", None),
         )
+
+    def _packs_narrowly(self) -> bool:
+        """See `Recording.narrow_arcs`. Nothing tells a tracer's version, so it is shown a line to record."""
+        name = "<live-attach>"
+        recorded: set[int] = set()
+        own = {"data": {name: recorded}, "should_trace_cache": {name: self._disposition(name, True)}}
+        tracer = self._make_tracer()
+        for attribute, value in self._settings:
+            setattr(tracer, attribute, own.get(attribute, value))
+        tracer.start()
+        try:
+            exec(compile("0", name, "exec"), {})
+        finally:
+            sys.settrace(None)
+            tracer.stop()
+        return arc(1, -1) not in recorded
 
     def _disposition(self, filename: str, trace: bool) -> Any:
         disposition = self._make_disposition()
