@@ -6,7 +6,7 @@ and ends. So both sides see all of its work, and what they report must be equal.
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +49,8 @@ class Found:
 def by_coverage(program: Program, folder: Path, *, branch: bool, itself: bool = False) -> Found:
     """Measured by ``coverage run``, or, if it starts coverage `itself`, by that."""
     place = folder / "theirs"
-    env = {
-        "PYTHONPATH": str(coverage_for(program.interpreter)),
-        "COVERAGE_FILE": str(place),
-        "COVERAGE_RCFILE": NOTHING,
-    }
     launcher = [] if itself else ["-m", "coverage", "run", *program.options(branch)]
-    with _waiting(program, launcher, folder, env) as (target, go):
+    with _waiting(program, launcher, folder) as (target, go):
         _work(target, go)
         go.unlink()
         assert target.wait_for_end() == 0
@@ -67,7 +62,7 @@ def by_attach(program: Program, folder: Path, *, branch: bool, core: str = "auto
     """Measured by us, started when it is ready, before it works."""
     place = folder / "ours"
     options = program.options(branch) + ([] if core == "auto" else [f"--core={core}"])
-    with _waiting(program, [], folder, {}) as (target, go):
+    with _waiting(program, [], folder) as (target, go):
         succeed(target.pid, "start-coverage", *options)
         _work(target, go)
         succeed(target.pid, "snapshot", f"--data={place}")
@@ -78,12 +73,18 @@ def by_attach(program: Program, folder: Path, *, branch: bool, core: str = "auto
 
 
 @contextmanager
-def _waiting(
-    program: Program, launcher: list[str], folder: Path, env: Mapping[str, str]
-) -> Iterator[tuple[Target, Path]]:
+def _waiting(program: Program, launcher: list[str], folder: Path) -> Iterator[tuple[Target, Path]]:
+    """The program once it is ready; its environment is the same on both sides, since programs look at that."""
     go = folder / "go"
+    env = {
+        "GO": str(go),
+        "PYTHONPATH": str(coverage_for(program.interpreter)),
+        "PYTHONHASHSEED": "0",
+        "COVERAGE_FILE": str(folder / "theirs"),
+        "COVERAGE_RCFILE": NOTHING,
+    }
     command = [program.python, "-W", "ignore", *launcher, *program.arguments]
-    with running(command, ready="^ready$", env={**env, "GO": str(go)}, cwd=folder, timeout=WORK) as target:
+    with running(command, ready="^ready$", env=env, cwd=folder, timeout=WORK) as target:
         yield target, go
 
 

@@ -15,7 +15,7 @@ def program(interpreter: Interpreter, *options: str) -> Program:
     return Program(interpreter, interpreter.path, (HERE / "driver.py", PROGRAMS, *options), (f"{PROGRAMS}/*",))
 
 
-@pytest.mark.parametrize("branch", [False], ids=["lines"])
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branches"])
 @pytest.mark.parametrize("state", ["cold", "warm"])
 def test_equal_to_coverage(interpreter: Interpreter, state: str, branch: bool, tmp_path: Path) -> None:
     """Lines and branches are those of coverage.py."""
