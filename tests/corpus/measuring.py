@@ -46,11 +46,11 @@ class Found:
     output: str
 
 
-def by_coverage(program: Program, folder: Path, *, branch: bool, itself: bool = False) -> Found:
-    """Measured by ``coverage run``, or, if it starts coverage `itself`, by that."""
+def by_coverage(program: Program, folder: Path, *, branch: bool, core: str = "", itself: bool = False) -> Found:
+    """Measured by ``coverage run``, or, if it starts coverage `itself`, by that; `core` is coverage.py's."""
     place = folder / "theirs"
     launcher = [] if itself else ["-m", "coverage", "run", *program.options(branch)]
-    with _waiting(program, launcher, folder) as (target, go):
+    with _waiting(program, launcher, folder, core) as (target, go):
         _work(target, go)
         go.unlink()
         assert target.wait_for_end() == 0
@@ -73,7 +73,7 @@ def by_attach(program: Program, folder: Path, *, branch: bool, core: str = "auto
 
 
 @contextmanager
-def _waiting(program: Program, launcher: list[str], folder: Path) -> Iterator[tuple[Target, Path]]:
+def _waiting(program: Program, launcher: list[str], folder: Path, core: str = "") -> Iterator[tuple[Target, Path]]:
     """The program once it is ready; its environment is the same on both sides, since programs look at that."""
     go = folder / "go"
     env = {
@@ -82,6 +82,7 @@ def _waiting(program: Program, launcher: list[str], folder: Path) -> Iterator[tu
         "PYTHONHASHSEED": "0",
         "COVERAGE_FILE": str(folder / "theirs"),
         "COVERAGE_RCFILE": NOTHING,
+        **({"COVERAGE_CORE": core} if core else {}),
     }
     command = [program.python, "-W", "ignore", *launcher, *program.arguments]
     with running(command, ready="^ready$", env=env, cwd=folder, timeout=WORK) as target:
