@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from coverage import CoverageData
 
+    from attach.report.settings import Settings
+
 #: Line numbers are below this; CPython's own limit for a line table is higher, no real file comes near.
 MAX_LINE = 10_000_000
 MAX_FILES = 100_000
@@ -49,10 +51,12 @@ class Measured:
 
     `lines` maps the target's path of a file to its line numbers, one bit each
     (`attach_agent.wire.pack_lines`). `root` is ``/proc/PID/root`` when the target sees other files than we
-    do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their lines.
+    do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their files.
     `taken_at` and `started` (when the program started; for a worker, its master) are seconds since the epoch.
     `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
     static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
+    `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
+    `full` that some files were not recorded, since it runs too many.
     """
 
     pid: int
@@ -66,6 +70,9 @@ class Measured:
     started: float | None = None
     context: str = ""
     arcs: Mapping[str, bytes] | None = None
+    settings: Settings | None = None
+    is_ours: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ def check(measured: Measured) -> Checked:
             arcs[absolute] = branches.either(arcs.get(absolute, b""), steps)
     if not recorded:
         left_out = tuple((printable(str(name)[:200]), int(count)) for name, count in measured.left_out)
-        raise NothingMeasured(measured.pid, left_out)
+        raise NothingMeasured(measured.pid, left_out, measured.settings.file if measured.settings else "")
     return Checked(lines, tuple(unreported), None if measured.arcs is None else arcs)
 
 

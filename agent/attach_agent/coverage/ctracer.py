@@ -1,4 +1,4 @@
-"""Lines or arcs through coverage.py's C tracer, Python 3.8 - 3.11.
+"""Lines or arcs through coverage.py's C tracer: the core of Python 3.8 - 3.11, and of branches before 3.14.
 
 Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
 thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
@@ -16,7 +16,7 @@ import sys
 
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
-from ..threadstates import ThreadStates
+from ..threadmoves import thread_states
 from ..wire import arc
 from . import library
 from .frames import clear_running, clear_suspended, refresh_line_numbers
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..threadstates import ThreadStates
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -43,8 +44,8 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if
-    `library.find` finds none.
+    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
+    in the process or installed for it.
     """
 
     core = "ctracer"
@@ -83,14 +84,12 @@ class TracerCollector:
         """
         refuse_greenlets()
         refuse_audit_hooks()
-        types = library.find()
+        types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
-            if not self._content:
-                raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
-            types = library.load(self._content)
+            raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
-        self._threads = ThreadStates()
+        self._threads = thread_states()
         self._refuse_other_tracers()
         if self._recording.branch:
             self._recording.narrow_arcs = self._packs_narrowly()
@@ -344,11 +343,9 @@ class TracerCollector:
             self._dispositions.clear()
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
-                tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
-                if sys.getrefcount(tracer) == 3:
-                    tracer.stop()
-                    del self._tracers[key]
+                # its thread has ended and no frame refers to it
+                if _references(self._tracers, key) == ALONE:
+                    self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
 
     def _mine(self) -> list[Any]:
@@ -357,3 +354,11 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
+
+
+def _references(items: dict[int, Any], key: int) -> int:
+    return sys.getrefcount(items[key])
+
+
+#: What `_references` counts of an object that only the dictionary refers to; versions differ in what a call adds.
+ALONE = _references({0: object()}, 0)

@@ -227,8 +227,6 @@ class MonitoringCollector:
             return
         known = self._watched.get(id(code))
         if known is None or known() is not code:  # an id may be used again
-            if code.co_name == "__annotate__":  # PEP 649: coverage.py leaves such code out, too
-                return
             self._last_lines.pop(id(code), None)
             # in this order: another thread that finds the code known must find it instrumented too
             self._monitoring.set_local_events(self._tool, code, self._local_events)
