@@ -2,15 +2,14 @@
 
     python tests/benchmarks/bench_coverage.py [VERSION...] [--work templates text wsgi] [--rounds N] [--turn SECONDS]
 
-For each version and workload (workloads.py) there is one process for each tool, and two without any. All live at the same
-time and work in turns, so that what else the machine does, or how fast it runs, meets all alike; only time on a
+For each version and workload (workloads.py) there is one process for each tool, and two without any. All live at the
+same time and work in turns, so that what else the machine does, or how fast it runs, meets all alike; only time on a
 processor counts. Before any tool is started each process has worked too: its figure is the median of
 
     (its time / time of the first process without a tool) while measuring : the same before
 
-so 1.00 is no cost. The second process without a tool, divided likewise, shows the noise. slipcover changes the code when it
-is loaded, so there is no before. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything on two
-processors, and `ARGS` of ``make bench-coverage`` choose.
+so 1.00 is no cost. The second process without a tool, divided likewise, shows the noise. slipcover changes the code
+when it is loaded, so there is no before. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from tests.support.interpreters import Interpreter
 from tests.support.processes import Target, running
 
 WORK = 300.0  # seconds that the work may take
-NOTHING = "/dev/null"  # a file of settings without any
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,19 @@ def _waiting(program: Program, launcher: list[str], folder: Path, core: str = ""
         "PYTHONPATH": str(coverage_for(program.interpreter)),
         "PYTHONHASHSEED": "0",
         "COVERAGE_FILE": str(folder / "theirs"),
-        "COVERAGE_RCFILE": NOTHING,
+        "COVERAGE_RCFILE": str(_no_settings(folder)),
         **({"COVERAGE_CORE": core} if core else {}),
     }
     command = [program.python, "-W", "ignore", *launcher, *program.arguments]
     with running(command, ready="^ready$", env=env, cwd=folder, timeout=WORK) as target:
         yield target, go
+
+
+def _no_settings(folder: Path) -> Path:
+    """A file of settings without any, so that nothing else is looked for."""
+    file = folder / "no-settings"
+    file.touch()
+    return file
 
 
 def _work(target: Target, go: Path) -> None:
@@ -112,7 +118,7 @@ def report(interpreter: Interpreter, data: Path) -> dict[str, Any]:
         text=True,
         stdin=subprocess.DEVNULL,
         cwd=data.parent,
-        env={"PYTHONPATH": str(coverage_for(interpreter)), "COVERAGE_RCFILE": NOTHING},
+        env={"PYTHONPATH": str(coverage_for(interpreter)), "COVERAGE_RCFILE": str(_no_settings(data.parent))},
     )
     files: dict[str, Any] = json.loads(done.stdout)["files"]
     return files

@@ -42,4 +42,4 @@ def test_equal_to_coverage(core: str, minor: str, warm: bool, branch: bool, tmp_
     assert "failed" not in theirs.output + ours.output, theirs.output + ours.output
     found = differences(theirs, ours)
     assert not found, "\n".join(found)
-    assert len(theirs.files) > 30
+    assert len(theirs.files) > 20  # both have measured something
