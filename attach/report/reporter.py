@@ -19,6 +19,7 @@ from coverage.python import PythonFileReporter
 
 from attach.report.arcs import first_lines_of
 from attach.report.data import fill
+from attach.report.plugin_files import PluginFile, PluginFileReporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -97,6 +98,8 @@ class TargetSources(CoveragePlugin):
 
     def __init__(self, *, keep: bool) -> None:
         self.failed: dict[str, str] = {}
+        #: By path: the files that are no Python, and what their plug-in says.
+        self.plugin_files: dict[str, PluginFile] = {}
         self.exclude = ""
         self._contents: Mapping[str, bytes] = {}
         self._keep = keep
@@ -143,6 +146,8 @@ class TargetSources(CoveragePlugin):
         reporter = self._kept.get(filename)
         if reporter is None:
             path = self._paths[filename]
+            if path in self.plugin_files:
+                return PluginFileReporter(path, self.plugin_files[path])
             reporter = TargetFileReporter(self, self._coverage, path, self._contents[path])
             if self._keep:
                 self._kept[filename] = reporter
