@@ -6,7 +6,6 @@ import gc
 import io
 import os
 import sqlite3
-import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, cast
@@ -17,10 +16,13 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
+from attach.report import analysis
+from attach.report.analyses import Analyses, settings_of
 from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
 from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
+from attach.report.pages import write_pages
 from attach.report.reporter import TargetSources
-from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
+from attach.report.request import STDOUT, Format, Options, Progress, ReportResult, Wanted
 from attach.report.sources import Source, read_local, read_sources
 
 if TYPE_CHECKING:
@@ -40,15 +42,18 @@ _PLACES: dict[Format, str] = {
 }
 
 
-def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options) -> ReportResult:
+def write(
+    measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options, progress: Progress
+) -> ReportResult:
     """`attach.report.write`, which see."""
     with ExitStack() as stack:
         caught = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always", CoverageWarning)
         stack.enter_context(_config_errors())
         stack.enter_context(_without_collector())
-        report = _Report(measured, check(measured), options, wanted)
+        report = _Report(measured, check(measured), options, wanted, progress)
         outputs = [stack.enter_context(report.output(want, out)) for want in wanted]
+        stack.enter_context(report.analyses.spool)
         totals = [report.render(want, output) for want, output in zip(wanted, outputs, strict=True)]
         total = next((total for total in totals if total is not None), None)
         total, missed = report.limit_missed(total)
@@ -105,11 +110,13 @@ class _Report:
         checked: Checked,
         options: Options,
         wanted: Sequence[Wanted],
+        progress: Progress,
     ) -> None:
         self._measured = measured
+        self._progress = progress
         self._options = options
         self._analyzed = [want.format for want in wanted if want.format != "data"]
-        self._plugin = TargetSources(keep=len(self._analyzed) > 1)
+        self._plugin = TargetSources()
         self._coverage = Coverage(data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register])
         self._relative = bool(self._coverage.get_option("run:relative_files"))
         aliases = self._aliases()
@@ -153,7 +160,18 @@ class _Report:
             else:
                 contents[name] = local.content
                 lines[name] = either(lines.get(name, b""), self._lines[path])
+        self.analyses = Analyses(self._measured, contents, settings_of(self._coverage), self._needs(), self._progress)
+        self._plugin.analyses = self.analyses
         return self._plugin.claim(self._coverage, contents, lines, self._measured.context)
+
+    def _needs(self) -> list[str]:
+        """What the reports need to know of a source beside its lines."""
+        found = [analysis.ARCS] if self._measured.arcs is not None else []
+        if not {"html", "json", "lcov"}.isdisjoint(self._analyzed):
+            found.append(analysis.REGIONS)
+        if "html" in self._analyzed:
+            found.append(analysis.TOKENS)
+        return found
 
     def output(self, want: Wanted, out: TextIO) -> Output:
         """The place of a report."""
@@ -192,7 +210,7 @@ class _Report:
                 with open(staged, "w", encoding="utf-8") as file:
                     return coverage.report(names, self._options.show_missing, ignore_errors=True, file=file)
             case "html":
-                return coverage.html_report(names, staged, ignore_errors=True, show_contexts=contexts)
+                return write_pages(coverage, names, staged, contexts, self._progress)
             case "xml":
                 return coverage.xml_report(names, staged, ignore_errors=True)
             case "json":
@@ -248,11 +266,4 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
-        ours, theirs = sys.version_info[:2], self._measured.python[:2]
-        if not self._analyzed or ours == theirs:
-            return ()
-        return (
-            f"the process runs Python {theirs[0]}.{theirs[1]}, this report is made with {ours[0]}.{ours[1]}: "
-            "where the two count statements differently (decorators, statements over several lines, constant "
-            "conditions), a line may be shown as missing that cannot run by itself",
-        )
+        return (self.analyses.note,) if self.analyses.note else ()
