@@ -19,6 +19,7 @@ PARTS = {
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",
+        "coverage.program",
         "coverage.recording",
         "coverage.scope",
         "source",
