@@ -18,6 +18,7 @@ from attach.report.answer import Answer, Unbelievable, checked, checked_tokens
 from attach.report.data import printable
 from attach.report.sources import decoded
 from attach.report.spool import Spool
+from attach_agent.wire import arc_ends, unpack_arcs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ _FEW = 256 << 10
 
 
 class Analyses:
-    """Answers about the sources `contents`, by name.
+    """Answers about the sources `contents`, by name, of which `arcs` ran.
 
     `wanted` are ARCS, REGIONS and TOKENS of `attach.report.analysis`. `note` says what to know if they are not as the
     target's version would give them.
@@ -43,6 +44,8 @@ class Analyses:
         self,
         measured: Measured,
         contents: Mapping[str, bytes],
+        arcs: Mapping[str, bytes],
+        *,
         settings: dict[str, Any],
         wanted: Sequence[str],
         progress: Progress,
@@ -50,6 +53,7 @@ class Analyses:
         self.note = ""
         self._measured = measured
         self._contents = contents
+        self._arcs = arcs
         self._settings = settings
         self._wanted = wanted
         self._progress = progress
@@ -92,7 +96,9 @@ class Analyses:
         except (SyntaxError, LookupError, ValueError) as error:
             return Answer(error=str(error))
         if name not in self.spool:
-            self.spool.keep(name, analysis.dumped(analysis.analyze(text, self._own_rules(), self._wanted)))
+            self.spool.keep(
+                name, analysis.dumped(analysis.analyze(text, self._own_rules(), self._wanted, self._ran(name)))
+            )
         answer = checked(self.spool.read(name).partition(b"\n")[0], _lines(text))
         if answer.error and self.note:
             theirs = ".".join(map(str, self._measured.python[:2]))
@@ -105,6 +111,9 @@ class Analyses:
         if self._foreign:
             return checked_tokens(self.spool.read(name).partition(b"\n")[2], text)
         return analysis.tokens(text) or checked_tokens(b"", text)
+
+    def _ran(self, name: str) -> list[tuple[int, int]]:
+        return [arc_ends(number) for number in unpack_arcs(self._arcs.get(name, b""))]
 
     def _degraded(self, reason: str) -> str:
         ours, theirs = sys.version_info[:2], self._measured.python[:2]
@@ -154,7 +163,7 @@ class Analyses:
                 text = decoded(content)
             except (SyntaxError, LookupError, ValueError):
                 continue  # told by `answer`
-            yield name, analysis.framed(analysis.dumped({"text": text, "wanted": wanted}))
+            yield name, analysis.framed(analysis.dumped({"text": text, "wanted": wanted, "ran": self._ran(name)}))
 
 
 def _lines(text: str) -> int:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, BinaryIO
 
+    Arc = tuple[int, int]
+
 #: What else can be wanted than the lines: branches, functions and classes, tokens of each line.
 ARCS, REGIONS, TOKENS = "arcs", "regions", "tokens"
 
@@ -49,14 +51,17 @@ def _any_of(regexes: list[str]) -> str:
     return "|".join(f"(?:{regex})" for regex in regexes)
 
 
-def analyze(text: str, rules: Rules, wanted: Iterable[str]) -> dict[str, Any]:
-    """What a report needs to know about the source `text`, as plain values; or why it cannot be known, as "error"."""
+def analyze(text: str, rules: Rules, wanted: Iterable[str], ran: Iterable[Arc] = ()) -> dict[str, Any]:
+    """What a report needs to know about the source `text`, as plain values; or why it cannot be known, as "error".
+
+    `ran` are the arcs that were recorded.
+    """
     from coverage.exceptions import NotPython
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _analyze(text, rules, wanted)
+            return _analyze(text, rules, wanted, ran)
     except NotPython as error:
         # the sentence begins with the name of the file, which is not known here
         return {"error": str(error).partition(" as Python source: ")[2] or str(error)}
@@ -64,7 +69,7 @@ def analyze(text: str, rules: Rules, wanted: Iterable[str]) -> dict[str, Any]:
         return {"error": str(error) or type(error).__name__}
 
 
-def _analyze(text: str, rules: Rules, wanted: Iterable[str]) -> dict[str, Any]:
+def _analyze(text: str, rules: Rules, wanted: Iterable[str], ran: Iterable[Arc]) -> dict[str, Any]:
     from coverage.parser import PythonParser
 
     parser = PythonParser(text=text, filename="<source>", exclude=rules.exclude)
@@ -76,7 +81,7 @@ def _analyze(text: str, rules: Rules, wanted: Iterable[str]) -> dict[str, Any]:
         "multiline": _runs(multiline),
     }
     if ARCS in wanted:
-        found.update(_branches(parser, rules))
+        found.update(_branches(parser, rules, ran))
     if REGIONS in wanted:
         found["regions"] = _regions(text)
     return found
@@ -93,8 +98,8 @@ def _runs(multiline: dict[int, int]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _branches(parser: Any, rules: Rules) -> dict[str, Any]:
-    """The arcs, and in words those of lines that have several."""
+def _branches(parser: Any, rules: Rules, ran: Iterable[Arc]) -> dict[str, Any]:
+    """The arcs that can be and those that were, and in words those of lines that have several."""
     # what calls that were never made do not show; coverage.py 7.6.1 counts them, and then leaves them out
     arcs = sorted((start, end) for start, end in parser.arcs() if start > 0 and start != end)
     exits = {line: count for line, count in parser.exit_counts().items() if count}
@@ -104,13 +109,54 @@ def _branches(parser: Any, rules: Rules) -> dict[str, Any]:
         "arcs": arcs,
         "exits": sorted(exits.items()),
         "no_branch": sorted(parser.lines_matching(rules.partial)),
-        "jumps": sorted(
-            (start, end, *(to or ())) for (start, end), to in getattr(parser, "_with_jump_fixers", {}).items()
-        ),
+        "executed": sorted(_executed(parser, ran)),
         "described": [
             (start, end, describe(start, end), *_missing_descriptions(parser, start, end)) for start, end in branches
         ],
     }
+
+
+def _executed(parser: Any, ran: Iterable[Arc]) -> set[Arc]:
+    """The arcs that ran between the first lines of statements, as this coverage.py makes them of those recorded."""
+    from coverage import results
+
+    if "arcs_executed_set" not in results.Analysis.__dataclass_fields__:  # before 7.10
+        return set(parser.translate_arcs(ran))
+    analysis = results.analysis_from_file_reporter(_Recorded(ran), 0, _Reporter(parser), "")  # type: ignore[arg-type]
+    return analysis.arcs_executed_set
+
+
+class _Recorded:
+    """coverage.py's data, of one file."""
+
+    def __init__(self, ran: Iterable[Arc]) -> None:
+        self._ran = [(start, end) for start, end in ran]
+
+    def has_arcs(self) -> bool:
+        return True
+
+    def lines(self, filename: str) -> list[int]:
+        return []
+
+    def arcs(self, filename: str) -> list[Arc]:
+        return self._ran
+
+
+class _Reporter:
+    """What coverage.py's analysis asks of a file, but for what is found out without it."""
+
+    def __init__(self, parser: Any) -> None:
+        self.translate_lines = parser.translate_lines
+        self.translate_arcs = parser.translate_arcs
+        self.arcs = parser.arcs
+
+    def lines(self) -> set[int]:
+        return set()
+
+    excluded_lines = no_branch_lines = lines
+
+    def exit_counts(self) -> dict[int, int]:
+        return {}
 
 
 def _missing_descriptions(parser: Any, start: int, end: int) -> tuple[str, str]:
@@ -182,7 +228,7 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, rules: Rules) -> None:
         if question is None:
             return
         text, wanted = question["text"], question["wanted"]
-        answer = [dumped(analyze(text, rules, wanted))]
+        answer = [dumped(analyze(text, rules, wanted, question["ran"]))]
         if TOKENS in wanted:
             answer.append(dumped(tokens(text)))
         outgoing.write(framed(b"\n".join(answer)))

@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from coverage.plugin import CodeRegion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: As coverage.py words them, with names of functions; no markup.
 _WORDS = re.compile(r"[\w .,:;'()\-]{0,300}")
@@ -44,7 +40,7 @@ class Answer:
     arcs: set[Arc] = field(default_factory=set)
     exits: dict[int, int] = field(default_factory=dict)
     no_branch: set[int] = field(default_factory=set)
-    jumps: dict[Arc, Arc | None] = field(default_factory=dict)
+    executed: set[Arc] = field(default_factory=set)
     described: dict[Arc, tuple[str, str, str]] = field(default_factory=dict)
     regions: list[CodeRegion] = field(default_factory=list)
     error: str = ""
@@ -52,16 +48,6 @@ class Answer:
     def first_line(self, line: int) -> int:
         """The line that stands for `line`: the first one of its statement."""
         return -self.multiline.get(-line, -line) if line < 0 else self.multiline.get(line, line)
-
-    def translate_arcs(self, arcs: Iterable[Arc]) -> set[Arc]:
-        """Arcs that ran as coverage.py shows them: between first lines, and straight out of ``with``."""
-        straight = (self.jumps.get(arc, arc) for arc in arcs)
-        return {(self.first_line(arc[0]), self.first_line(arc[1])) for arc in straight if arc is not None}
-
-    @cached_property
-    def branch_lines(self) -> set[int]:
-        """Lines with more than one way on."""
-        return {line for line, count in self.exits.items() if count > 1}
 
 
 def checked(data: bytes, lines: int) -> Answer:
@@ -81,7 +67,7 @@ def checked(data: bytes, lines: int) -> Answer:
             arcs=known.arcs(raw.get("arcs", ())),
             exits=known.exits(raw.get("exits", ())),
             no_branch=known.lines(raw.get("no_branch", ())),
-            jumps=known.jumps(raw.get("jumps", ())),
+            executed=known.executed(raw.get("executed", ())),
             described=known.described(raw.get("described", ())),
             regions=known.regions(raw.get("regions", ())),
         )
@@ -139,9 +125,11 @@ class _Check:
             raise ValueError("no number of exits")
         return found
 
-    def jumps(self, rows: list[Any]) -> dict[Arc, Arc | None]:
-        """Arcs to those shown in their place."""
-        return {self.arc(row[0], row[1]): self.arc(row[2], row[3]) if len(row) > 2 else None for row in rows}
+    def executed(self, pairs: list[Any]) -> set[Arc]:
+        """Arcs that ran; they may come from outside of a function, or be of another source, if it was changed."""
+        if any(type(start) is not int or type(end) is not int for start, end in pairs):
+            raise ValueError("no arc")
+        return {(start, end) for start, end in pairs if start != end}
 
     def described(self, rows: list[Any]) -> dict[Arc, tuple[str, str, str]]:
         """Arcs in words."""

@@ -180,7 +180,14 @@ class _Report:
                 lines[name] = either(lines.get(name, b""), self._lines[path])
                 if self._arcs is not None:
                     arcs[name] = branches.either(arcs.get(name, b""), self._arcs[path])
-        self.analyses = Analyses(self._measured, contents, settings_of(self._coverage), self._needs(), self._progress)
+        self.analyses = Analyses(
+            self._measured,
+            contents,
+            arcs,
+            settings=settings_of(self._coverage),
+            wanted=self._needs(),
+            progress=self._progress,
+        )
         self._plugin.analyses = self.analyses
         steps = None if self._arcs is None else arcs
         return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
