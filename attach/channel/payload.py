@@ -13,6 +13,7 @@ PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
     "coverage": (
         "coverage",
+        "coverage.branches",
         "coverage.control",
         "coverage.ctracer",
         "coverage.frames",
