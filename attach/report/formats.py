@@ -44,6 +44,10 @@ _PLACES: dict[Format, str] = {
 }
 
 
+#: HTML has pages to render afterwards.
+_PHASES = {"html": "Counting"}
+
+
 def write(
     measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options, progress: Progress
 ) -> ReportResult:
@@ -248,6 +252,7 @@ class _Report:
         coverage, names, contexts = self._coverage, self._names, self._options.contexts
         if wanted != "data" and not names:
             raise NoDataError
+        self._plugin.begin(_PHASES.get(wanted, f"Writing {wanted}"), self._progress)
         match wanted:
             case "text":
                 with open(staged, "w", encoding="utf-8") as file:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from attach.report.analyses import Analyses
     from attach.report.answer import Answer
+    from attach.report.request import Progress
 
 
 def first_lines(content: bytes | None) -> dict[int, int]:
@@ -68,8 +69,10 @@ class TargetFileReporter(FileReporter):
         return decoded(self._content)
 
     def lines(self) -> set[int]:
-        """Statements."""
-        return self.answer.statements
+        """Statements; what coverage asks for first."""
+        statements = self.answer.statements
+        self._sources.step()
+        return statements
 
     def excluded_lines(self) -> set[int]:
         """Statements that the configuration leaves out."""
@@ -139,6 +142,16 @@ class TargetSources(CoveragePlugin):
         self.failed: dict[str, str] = {}
         self._contents: Mapping[str, bytes] = {}
         self._paths: dict[str, str] = {}
+        self.begin("", lambda phase, done, total: None)
+
+    def begin(self, phase: str, progress: Progress) -> None:
+        """A report begins: tell `progress` of each file that coverage gets to."""
+        self._phase, self._done, self._progress = phase, 0, progress
+
+    def step(self) -> None:
+        """coverage has got to one more file."""
+        self._done += 1
+        self._progress(self._phase, self._done, len(self._paths))
 
     def register(self, registry: Plugins) -> None:
         """What `Coverage(plugins=[...])` calls."""
