@@ -19,11 +19,12 @@ from coverage.control import override_config
 from coverage.html import FileInfo, FileToReport, HtmlReporter, IndexItem, IndexPage
 
 from attach.report import analysis
+from attach.report.marks import mark_page
 from attach.report.workers import Worker, WorkerFailed, can_fork, forked, processors
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from coverage import Coverage
 
@@ -42,20 +43,32 @@ _PATIENCE = 3600.0
 _Rendered = tuple[FileInfo, IndexItem, dict[str, IndexPage]]
 
 
-def write_pages(report: Coverage, names: list[str], folder: str, contexts: bool | None, progress: Progress) -> float:
-    """As `Coverage.html_report(names, folder, ignore_errors=True, show_contexts=contexts)`, with `progress`."""
+def write_pages(
+    report: Coverage,
+    names: list[str],
+    folder: str,
+    contexts: bool | None,
+    *,
+    progress: Progress,
+    changed: Collection[str],
+) -> float:
+    """As `Coverage.html_report(names, folder, ignore_errors=True, show_contexts=contexts)`, with `progress`.
+
+    Pages of `changed` sources say so.
+    """
     if not _TRIED[0] <= coverage.version_info[:2] < _TRIED[1]:
         return report.html_report(names, folder, ignore_errors=True, show_contexts=contexts)
     # as `html_report` does
     with override_config(report, ignore_errors=True, html_dir=folder, show_contexts=contexts):
-        return Pages(report, progress).report(names)
+        return Pages(report, progress, changed).report(names)
 
 
 class Pages(HtmlReporter):
     """The reporter, with its pages in a queue until all are known."""
 
-    def __init__(self, report: Coverage, progress: Progress) -> None:
+    def __init__(self, report: Coverage, progress: Progress, changed: Collection[str]) -> None:
         super().__init__(report)
+        self._changed = set(changed)
         self._progress = progress
         self._queue: list[FileToReport] = []
         self._only_rows = False
@@ -88,6 +101,9 @@ class Pages(HtmlReporter):
             for done, ftr in enumerate(self._queue, 1):
                 self._rows.append(self._render(ftr))
                 self._progress(PHASE, done, total)
+        for ftr in self._queue:
+            if ftr.fr.relative_filename() in self._changed:
+                del self.incr.files[ftr.rootname]  # its page is made anew the next time, perhaps without the mark
         super().write_file_index_page(first_html, final_html)
 
     def write_region_index_pages(self, files_to_report: Iterable[FileToReport]) -> None:
@@ -110,6 +126,8 @@ class Pages(HtmlReporter):
     def _render(self, ftr: FileToReport) -> dict[str, IndexPage]:
         """Write one page, and return its rows in the indexes of functions and classes."""
         HtmlReporter.write_html_page(self, ftr)
+        if ftr.fr.relative_filename() in self._changed:
+            mark_page(os.path.join(self.directory, ftr.html_filename))
         indexes = self.index_pages
         self.index_pages = {noun: self.new_index_page(noun, nouns) for noun, nouns in ftr.fr.code_region_kinds()}
         self._only_rows = True
