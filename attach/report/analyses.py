@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from coverage.config import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 
+from attach.errors import OutputNotWritable
 from attach.report import analysis, interpreters, releases, workers
 from attach.report.answer import Answer, Unbelievable, checked, checked_tokens
 from attach.report.data import printable
@@ -64,8 +65,14 @@ class Analyses:
         #: The last answer given: coverage.py before 7.17 asks for each file twice.
         self._last: tuple[str, Answer] | None = None
 
-    def _prepare(self) -> None:
-        """Let workers do the work, if that is of use."""
+    def prepare(self) -> None:
+        """Let workers do the work, if that is of use; once, before coverage.py asks.
+
+        Raises:
+            OutputNotWritable: there is no room for their answers.
+        """
+        if self._prepared:
+            return
         self._prepared = True
         if self._foreign:
             try:
@@ -84,8 +91,6 @@ class Analyses:
 
     def answer(self, name: str) -> Answer:
         """What is known about the source `name`."""
-        if not self._prepared:
-            self._prepare()
         if self._last is None or self._last[0] != name:
             self._last = name, self._answer(name)
         return self._last[1]
@@ -94,12 +99,14 @@ class Analyses:
         try:
             text = decoded(self._contents[name])
         except (SyntaxError, LookupError, ValueError) as error:
-            return Answer(error=str(error))
-        if name not in self.spool:
-            self.spool.keep(
-                name, analysis.dumped(analysis.analyze(text, self._own_rules(), self._wanted, self._ran(name)))
-            )
-        answer = checked(self.spool.read(name).partition(b"\n")[0], _lines(text))
+            return Answer(error=printable(str(error)))
+        if name in self.spool:
+            data = self.spool.read(name).partition(b"\n")[0]
+        else:
+            data = analysis.dumped(analysis.analyze(text, self._own_rules(), self._wanted, self._ran(name)))
+            with contextlib.suppress(OutputNotWritable):  # then it is analyzed again for the next format
+                self.spool.keep(name, data)
+        answer = checked(data, _lines(text))
         if answer.error and self.note:
             theirs = ".".join(map(str, self._measured.python[:2]))
             return Answer(error=f"{answer.error} (for this Python: the process runs {theirs})")

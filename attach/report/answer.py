@@ -13,12 +13,14 @@ from typing import Any
 
 from coverage.plugin import CodeRegion
 
+from attach.report.data import printable
+
 #: As coverage.py words them, with names of functions; no markup.
 _WORDS = re.compile(r"[\w .,:;'()\-]{0,300}")
 _NAME = re.compile(r"[\w.]{1,2000}")
 _TOKEN_CLASS = re.compile(r"[a-z]{2,3}")
 _KINDS = ("function", "class")
-_LONGEST_REASON = 300
+_LONGEST_REASON = 200
 
 Arc = tuple[int, int]
 
@@ -58,7 +60,7 @@ def checked(data: bytes, lines: int) -> Answer:
     try:
         raw = json.loads(data)
         if "error" in raw:
-            return Answer(error=str(raw["error"])[:_LONGEST_REASON])
+            return Answer(error=printable(str(raw["error"])[:_LONGEST_REASON]) or "no reason given")
         known = _Check(lines)
         return Answer(
             statements=known.lines(raw["statements"]),

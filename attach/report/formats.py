@@ -206,6 +206,8 @@ class _Report:
             OutputNotWritable: the disk is full.
             NothingToReport: no file can be shown.
         """
+        if want.format != "data":
+            self.analyses.prepare()
         try:
             total = self._render(want.format, output.staged)
             self._mark(want.format, output.staged)
@@ -265,6 +267,7 @@ class _Report:
         if not limit:
             return total, None
         if total is None:
+            self.analyses.prepare()
             try:
                 total = self._coverage.report(self._names, ignore_errors=True, file=io.StringIO())
             except NoDataError as error:
