@@ -16,6 +16,7 @@ PARTS = {
         "coverage.control",
         "coverage.ctracer",
         "coverage.frames",
+        "coverage.greenlets",
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",

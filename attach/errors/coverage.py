@@ -9,6 +9,7 @@ REFUSALS = {
     "audit-hook": f"{_AS_BEFORE} Run it with Python 3.12 or later, or without the hook.",
     "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
     "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
+    "greenlets-unnoticed": "Nothing is shown. Forget it, then start again:  attach {pid} stop-coverage --discard",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
     "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",
     "tracer-busy": f"{_AS_BEFORE} Stop the other tracer first: a debugger, a profiler, or coverage run.",

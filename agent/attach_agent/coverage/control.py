@@ -86,7 +86,12 @@ class Coverage:
         """One page of a snapshot and the cursor of the next, -1 at the end: see `Recording.page`."""
         if self._recording is None:
             return -1, ()
-        return self._recording.page(cursor)
+        page = self._recording.page(cursor)
+        if self._collector is not None:
+            self._collector.verify()
+        if self._recording.spoiled:
+            raise AgentError("greenlets-unnoticed", self._recording.spoiled)
+        return page
 
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""

@@ -34,6 +34,8 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: Why what was recorded cannot be trusted, empty if it can.
+        self.spoiled = ""
         #: Absolute path -> lines or arcs, in the order of discovery; only `lines_of` adds to it.
         self.files: dict[str, set[int]] = {}
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
