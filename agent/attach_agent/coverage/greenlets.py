@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: What greenlet calls in each thread. `state` has "previous", the hook that was there before; "switched" and "failed",
-#: ours, None when measuring has ended; "broken": ours has not come to its end, for want of stack; "waiting", by id, the
-#: greenlets that the hook still has to see when measuring has ended. Those were suspended while they were traced, and
-#: Python 3.10 and 3.11 would run them at the pace of traced code: greenlet brings ``use_tracing`` back with them, and
-#: puts it right only when it has called a hook.
+#: ours, None when measuring has ended; "broken": ours has not come to its end, for want of stack.
 _HOOK = """
 def make(settrace, gettrace, state):
     def hook(event, args):
@@ -44,13 +41,10 @@ def make(settrace, gettrace, state):
                 state["broken"] = True
                 failed()
             raise
-        state["waiting"].pop(id(args[1]), None)
-        if not state["waiting"] and gettrace() is hook:
+        if gettrace() is hook:
             settrace(state["previous"])
+    hook.live_attach = state
     return hook
-
-def forget(waiting, key):
-    return lambda _: waiting.pop(key, None)
 """
 
 
@@ -119,7 +113,8 @@ class Greenlets:
             self._set_hook(thread)
         greenlet = self._getcurrent()
         tracers = self._tracers[thread]
-        tracers[id(greenlet)] = (ref(greenlet, self._namespace["forget"](tracers, id(greenlet))), tracer)
+        key = id(greenlet)
+        tracers[key] = (ref(greenlet, lambda _: tracers.pop(key, None)), tracer)
 
     def forget_current(self) -> None:
         """The tracer of the greenlet that runs has lost its way. Called in its thread."""
@@ -127,13 +122,7 @@ class Greenlets:
 
     def end(self) -> None:
         """No hook does anything from here on, but for those that are just being called."""
-        for thread, state in list(self._states.items()):
-            waiting = state["waiting"]
-            if sys.version_info >= (3, 10):
-                for key, (reference, _) in list(self._tracers[thread].items()):
-                    greenlet = reference()
-                    if greenlet is not None:
-                        waiting[key] = ref(greenlet, self._namespace["forget"](waiting, key))
+        for state in list(self._states.values()):
             state["switched"] = state["failed"] = None
 
     def went_unnoticed(self) -> bool:
@@ -142,7 +131,10 @@ class Greenlets:
         return self._unnoticed or any(hook() is None for hook in hooks) or any(state["broken"] for state in states)
 
     def _set_hook(self, thread: int) -> None:
-        state: dict[str, Any] = {"previous": self._gettrace(), "waiting": {}, "broken": False}
+        previous = self._gettrace()
+        while type(previous) is type(module) and "live_attach" in previous.__dict__:  # of a measurement that has ended
+            previous = previous.__dict__["live_attach"]["previous"]
+        state: dict[str, Any] = {"previous": previous, "broken": False}
         state["switched"], state["failed"] = self._switched, self._failed
         hook = self._namespace["make"](self._settrace, self._gettrace, state)
         self._tracers[thread] = {}

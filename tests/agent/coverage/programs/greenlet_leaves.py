@@ -85,6 +85,12 @@ again = [bool(one.switch()) for one in greenlets[1:]]
 attach.stop()
 for one in greenlets[1:]:
     one.switch()
+# measured often while the thread does not switch
+for _ in range(3):
+    attach.start()
+    wait_until(lambda: len(attach.lines_of(__file__)) > 1)
+    attach.stop(discard=True)
+greenlet.greenlet(len).switch("")
 report(
     during=during,
     traced=[str(item) for item in traced],
