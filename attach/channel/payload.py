@@ -13,6 +13,7 @@ PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
     "coverage": (
         "coverage",
+        "coverage.branches",
         "coverage.control",
         "coverage.ctracer",
         "coverage.frames",
@@ -20,6 +21,7 @@ PARTS = {
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",
+        "coverage.program",
         "coverage.recording",
         "coverage.scope",
         "source",

@@ -71,6 +71,19 @@ class OptionNotUsable(CoverageError):
         )
 
 
+class ConfigurationNotUsable(CoverageError):
+    """The coverage.py configuration of the process's project, or the file of ``--rcfile``, makes no sense."""
+
+    slug = "configuration-not-usable"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, path: str, reason: str) -> None:
+        super().__init__(
+            f"the coverage configuration {path} is not usable: {reason}",
+            f"Correct it, name another one with --rcfile, or go without:  attach {pid} start-coverage --no-rcfile",
+        )
+
+
 class TracerUnavailable(CoverageError):
     """coverage.py's compiled tracer for the target's version is needed, and could not be had."""
 
