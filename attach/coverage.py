@@ -45,13 +45,14 @@ class Coverage:
         log: Callable[[str], None] = quiet,
         working: tracers.Working = tracers.silently,
     ) -> dict[str, Any]:
-        """Measure lines from now on, in every thread and in the frames that are running; returns the status.
+        """Measure lines, or lines and branches, from now on, in every thread and in the frames that are running.
 
-        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well.
+        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well. Returns the status.
 
-        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
-        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is downloaded.
+        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool, the
+        process itself or data of other options is in the way, TracerUnavailable if the process needs a tracer that
+        cannot be had, OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is
+        downloaded.
         """
         self.connection.load("coverage")
         options = agent_options(self.process, scope, settings)
@@ -59,7 +60,8 @@ class Coverage:
             try:
                 return self._start(options, log, working)
             except RemoteError as error:
-                if error.slug != "core-unavailable" or settings is None or not settings["run:branch"]:
+                wished = not scope.branch and settings is not None and settings["run:branch"]
+                if error.slug != "core-unavailable" or not wished:
                     raise
                 return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
@@ -147,7 +149,7 @@ class Coverage:
     def _translated(self, error: RemoteError) -> Exception:
         pid = self.process.pid
         if error.slug == "coverage-running":
-            return CoverageRunning(pid)
+            return CoverageRunning(pid, error.message)
         if error.slug == "coverage-not-started":
             return CoverageNotStarted(pid)
         if error.slug == "bad-option":

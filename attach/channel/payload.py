@@ -26,6 +26,7 @@ PARTS = {
         "coverage.scope",
         "source",
         "stacks",
+        "threadmoves",
         "threadstates",
     ),
     "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),

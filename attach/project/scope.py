@@ -13,18 +13,23 @@ from attach.errors import ConfigurationNotUsable, OptionNotUsable
 from attach.process import Process
 from attach.report.settings import Settings
 
+#: What measures: ``sys.monitoring`` or coverage.py's C tracer; ``auto`` is the one that costs the process less.
+CORES = ("auto", "monitoring", "ctracer")
+
 
 @dataclass(frozen=True)
 class Scope:
     """What is measured. Patterns and names mean what they mean to coverage.py (its ``[run]`` section).
 
-    What is empty, or None, is left to the project's configuration.
+    What is empty, or None, is left to the project's configuration. `core` is one of `CORES`.
     """
 
     source: Sequence[str] = ()
     include: Sequence[str] = ()
     omit: Sequence[str] = ()
     pylib: bool = False
+    branch: bool = False
+    core: str = "auto"
 
     def replaced(self) -> list[str]:
         """The settings that these options replace."""
@@ -43,7 +48,7 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
     """
     directories, packages = _sources(process, scope.source, (os.getcwd(), process.cwd))
     include, omit = _of_operator(scope.include), _of_operator(scope.omit)
-    pylib = scope.pylib
+    pylib, branch = scope.pylib, scope.branch
     if settings is not None:
         if not scope.source:
             directories, packages = _sources(process, settings["run:source"], (settings.base,))
@@ -56,13 +61,22 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
         include = include or settings.patterns("run:include")
         omit = omit or settings.patterns("run:omit")
         pylib = pylib or settings["run:cover_pylib"]
+        branch = branch or settings["run:branch"]
+    directories, packages = list(dict.fromkeys(directories)), list(dict.fromkeys(packages))
+    named = {"source": directories + packages, "include": include, "omit": omit}
+    label = [f"{name}={','.join(values)}" for name, values in named.items() if values]
+    label += [name for name, given in (("pylib", pylib), ("branch", branch)) if given]
+    if scope.core != "auto":
+        label.append(f"core={scope.core}")
     return (
-        ("source_dirs", tuple(dict.fromkeys(directories))),
-        ("source_pkgs", tuple(dict.fromkeys(packages))),
+        ("source_dirs", tuple(directories)),
+        ("source_pkgs", tuple(packages)),
         ("include", _regexes(include)),
         ("omit", _regexes(omit)),
         ("pylib", pylib),
-        ("branch", settings is not None and settings["run:branch"]),
+        ("branch", branch),
+        ("core", scope.core),
+        ("label", ", ".join(label) or "no options"),
         ("settings", "" if settings is None else settings.without(scope.replaced()).text()),
     )
 

@@ -45,6 +45,9 @@ class Coverage:
         self._collector: Any = None
         self._recording: Recording | None = None
         self._chosen: Pairs = ()
+        self._core = ""
+        #: `_chosen` in the operator's words.
+        self._label = ""
         self._program: tuple[str, ...] = ()
         #: What the operator who started has left for those who report.
         self.settings = ""
@@ -55,29 +58,29 @@ class Coverage:
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots.
+        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
+        was chosen in the operator's words.
 
-        Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
-        one of the collector's.
+        Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
+        tracer-needed, or one of the collector's.
         """
-        if self._collector is not None:
-            raise AgentError("coverage-running", "coverage is being measured already")
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
-        settings = given.pop("settings", "")
+        settings, label = given.pop("settings", ""), given.pop("label", "")
         chosen = _checked(given)
-        if self._recording is not None and chosen != self._chosen:
-            raise AgentError(
-                "coverage-options-differ",
-                "there is data that was measured with other options; one report cannot tell the two apart",
-            )
+        branch = dict(chosen)["branch"]
+        self._refuse_running(chosen, core, label)
+        core = _core_for(core, branch)
+        # lines are lines, but the arcs of two cores are not those that either of them would have recorded
+        if self._recording is not None and (chosen != self._chosen or (branch and core != self._core)):
+            raise AgentError("coverage-options-differ", self._difference(label))
         program = () if _is_bounded(chosen) else installed_program()
-        recording = self._recording or Recording(_scope_of(chosen, program), dict(chosen)["branch"])
+        recording = self._recording or Recording(_scope_of(chosen, program), branch)
         collector = self._new_collector(recording, core, tracer)
         collector.start()
         self._collector = collector
         self._recording = recording
-        self._chosen = chosen
+        self._chosen, self._core, self._label = chosen, core, label
         self._program = tuple(name for name, _ in program)
         self.settings = settings
         self._started_at = time.monotonic()
@@ -135,13 +138,17 @@ class Coverage:
         """Stop and forget everything."""
         self.stop(discard=True)
 
+    def _refuse_running(self, chosen: Pairs, core: str, label: str) -> None:
+        if self._collector is None:
+            return
+        same = chosen == self._chosen and core in ("auto", self._core)
+        raise AgentError("coverage-running", "" if same else self._difference(label))
+
+    def _difference(self, label: str) -> str:
+        return "was: %s; now: %s" % (self._label, label)
+
     def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
-        """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""
-        best = "monitoring" if hasattr(sys, "monitoring") else "ctracer"
-        core = best if core == "auto" else core
-        if core != best:
-            version = "%d.%d" % sys.version_info[:2]
-            raise AgentError("core-unavailable", "the core %s cannot be used with Python %s" % (core, version))
+        """The collector of that name, `_core_for`'s."""
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
@@ -149,6 +156,24 @@ class Coverage:
         from .ctracer import TracerCollector
 
         return TracerCollector(recording, self._native, self._pause, tracer)
+
+
+def _core_for(core: str, branch: bool) -> str:
+    """The core to use: with ``auto`` the best for this version of Python and what is measured."""
+    events = getattr(getattr(sys, "monitoring", None), "events", None)
+    if branch:
+        from .branches import is_known
+
+        monitoring = hasattr(events, "BRANCH_LEFT") and is_known()
+    else:
+        monitoring = events is not None
+    if core == "auto":
+        return "monitoring" if monitoring else "ctracer"
+    if core == "ctracer" or (core == "monitoring" and monitoring):
+        return core
+    version = "%d.%d" % sys.version_info[:2]
+    what = "branches" if branch else "lines"
+    raise AgentError("core-unavailable", "the core %s cannot measure %s of Python %s" % (core, what, version))
 
 
 def _checked(given: dict[str, Any]) -> Pairs:

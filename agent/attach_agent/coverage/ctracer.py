@@ -1,4 +1,4 @@
-"""Lines or arcs through coverage.py's C tracer, Python 3.8 - 3.11.
+"""Lines or arcs through coverage.py's C tracer: the core of Python 3.8 - 3.11, and of branches before 3.14.
 
 Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
 thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
@@ -16,7 +16,8 @@ import sys
 
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
-from ..threadstates import ThreadStates
+from ..threadmoves import thread_states
+from ..wire import arc
 from . import greenlets, library
 from .frames import clear_running, clear_suspended, refresh_line_numbers
 from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..threadstates import ThreadStates
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -92,8 +94,10 @@ class TracerCollector:
         self._prepare(*types)
         if greenlet is not None:
             self._follow_greenlets(greenlet)
-        self._threads = ThreadStates()
+        self._threads = thread_states()
         self._refuse_other_tracers()
+        if self._recording.branch:
+            self._recording.narrow_arcs = self._packs_narrowly()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         self._fork_callbacks = library.fork_callbacks(types[0])
@@ -181,6 +185,8 @@ class TracerCollector:
                 # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
                 entered.f_trace = tracer
                 tracer(entered, "call", None)
+                if entered is not frame or event != "call":
+                    self._show_line(tracer, entered)
             if self._greenlets is not None:
                 self._greenlets.entered(tracer)
             if event != "call":
@@ -188,6 +194,25 @@ class TracerCollector:
         except BaseException:
             self._give_up(frame)
             raise
+
+    def _show_line(self, tracer: Any, frame: FrameType) -> None:
+        """Make the tracer start the next arc at the line where this frame is, if it does not.
+
+        From Python 3.11 on it tells a frame that begins from one that goes on by the argument of the instruction it is
+        at, 0 for one that begins. This one does not begin, but its instruction may have a 0: the tracer takes the next
+        line for the first one of the function. The line where we are is shown to it as that first line, which did not
+        happen either, but that step we can take back.
+        """
+        code = frame.f_code
+        lines = self._recording.by_code_name.get(code.co_filename)
+        if sys.version_info < (3, 11) or not self._recording.branch or lines is None or frame.f_lineno is None:
+            return
+        if code.co_code[frame.f_lasti + 1] == 0:
+            first = self._recording.arc(-code.co_firstlineno, frame.f_lineno)
+            happened = first in lines
+            tracer(frame, "line", None)
+            if not happened:
+                lines.discard(first)
 
     def _give_up(self, frame: FrameType) -> None:
         """A signal handler of the target has raised an exception in our code, which is meant for the code below.
@@ -286,6 +311,22 @@ class TracerCollector:
             ("warn", None),
         )
 
+    def _packs_narrowly(self) -> bool:
+        """See `Recording.narrow_arcs`. Nothing tells a tracer's version, so it is shown a line to record."""
+        name = "<live-attach>"
+        recorded: set[int] = set()
+        own = {"data": {name: recorded}, "should_trace_cache": {name: self._disposition(name, True)}}
+        tracer = self._make_tracer()
+        for attribute, value in self._settings:
+            setattr(tracer, attribute, own.get(attribute, value))
+        tracer.start()
+        try:
+            exec(compile("0", name, "exec"), {})
+        finally:
+            sys.settrace(None)
+            tracer.stop()
+        return arc(1, -1) not in recorded
+
     def _disposition(self, filename: str, trace: bool) -> Any:
         disposition = self._make_disposition()
         disposition.original_filename = disposition.canonical_filename = disposition.source_filename = filename
@@ -352,11 +393,9 @@ class TracerCollector:
             self._dispositions.clear()
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
-                tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
-                if sys.getrefcount(tracer) == 3:
-                    tracer.stop()
-                    del self._tracers[key]
+                # its thread has ended and no frame refers to it
+                if _references(self._tracers, key) == ALONE:
+                    self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
 
     def _mine(self) -> list[Any]:
@@ -365,3 +404,11 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
+
+
+def _references(items: dict[int, Any], key: int) -> int:
+    return sys.getrefcount(items[key])
+
+
+#: What `_references` counts of an object that only the dictionary refers to; versions differ in what a call adds.
+ALONE = _references({0: object()}, 0)

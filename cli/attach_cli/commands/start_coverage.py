@@ -10,6 +10,7 @@ import click
 
 from attach import Scope
 from attach.listing import python_children
+from attach.project.scope import CORES
 from attach_cli import console, sessions
 from attach_cli.main import attach_options
 from attach_cli.working import working
@@ -23,19 +24,28 @@ if TYPE_CHECKING:
 @click.option("--include", multiple=True, metavar="GLOB", help="Measure only files that match.")
 @click.option("--omit", multiple=True, metavar="GLOB", help="Do not measure files that match.")
 @click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
+@click.option("--branch", is_flag=True, help="Measure branches too.")
+@click.option("--core", type=click.Choice(CORES), default="auto", help="What measures; auto is what costs least.")
 @click.option("--rcfile", metavar="FILE", help="Go by this configuration instead of the project's.")
 @click.option("--no-rcfile", "rcfile", flag_value="", help="Go by no configuration.")
 @attach_options
 def command(
-    *, source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool, rcfile: str | None
+    *,
+    source: tuple[str, ...],
+    include: tuple[str, ...],
+    omit: tuple[str, ...],
+    pylib: bool,
+    branch: bool,
+    core: str,
+    rcfile: str | None,
 ) -> None:
-    """Measure line coverage in a running process from now on.
+    """Measure coverage in a running process from now on.
 
     Every thread is measured, and the functions that were running before too. What is measured is what the coverage.py
     configuration of its project says, and these options before that; else everything but the standard library and
     installed packages. The process goes on while it is measured, and after you leave.
     """
-    scope = Scope(_split(source), _split(include), _split(omit), pylib)
+    scope = Scope(_split(source), _split(include), _split(omit), pylib, branch, core)
     session = sessions.attach(sessions.pid())
     try:
         settings = None if rcfile == "" else session.coverage.configuration(rcfile)
@@ -47,7 +57,8 @@ def command(
     session.close()
     pid = session.process.pid
     python = ".".join(map(str, session.connection.hello.python))
-    console.say(f"Measuring process {pid} (CPython {python}, {status['core']}).")
+    what = "lines and branches" if dict(status["scope"])["branch"] else "lines"
+    console.say(f"Measuring {what} of process {pid} (CPython {python}, {status['core']}).")
     for line in _explained(status, settings and settings.without(scope.replaced()), loaded):
         console.say(console.escaped(line))
     workers = python_children(session.process)
