@@ -9,7 +9,7 @@ REFUSALS = {
     "audit-hook": f"{_AS_BEFORE} Run it with Python 3.12 or later, or without the hook.",
     "core-unavailable": f"{_AS_BEFORE} Leave --core out: the best for this version is taken then.",
     "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
-    "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
+    "greenlets": f"{_AS_BEFORE} From Python 3.12 on, leave --core out: lines are measured without a tracer there.",
     "greenlets-unnoticed": "Nothing is shown. Forget it, then start again:  attach {pid} stop-coverage --discard",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
     "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",

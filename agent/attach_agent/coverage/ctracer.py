@@ -85,7 +85,7 @@ class TracerCollector:
         is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
         `ThreadStates`. Then nothing was changed.
         """
-        greenlet = greenlets.module()
+        greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:

@@ -58,6 +58,15 @@ def module() -> Any:
     return found
 
 
+def module_to_follow() -> Any:
+    """The same, for a process that is about to be traced. AgentError if that would be dangerous."""
+    found = module()
+    if found is not None and sys.version_info >= (3, 15):
+        message = "Python 3.15 can crash where a greenlet was suspended when tracing began, under any tracer"
+        raise AgentError("greenlets", message)
+    return found
+
+
 def is_loaded() -> bool:
     found = sys.modules.get("greenlet")
     return type(found) is type(sys) and "getcurrent" in found.__dict__

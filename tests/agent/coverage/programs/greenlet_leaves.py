@@ -1,6 +1,5 @@
 """Has suspended greenlets while it is measured, and looks at them and at greenlet's hook afterwards."""
 
-import itertools
 import sys
 import threading
 
@@ -12,7 +11,7 @@ STEPS = 3
 
 def body():
     while True:
-        main.switch(slow())
+        main.switch(True)
 
 
 def waits():
@@ -22,17 +21,6 @@ def waits():
     slept.acquire()
     greenlet.greenlet(len).switch("")
     hooks.append(greenlet.gettrace())
-
-
-def slow():
-    """What makes the interpreter slow if it is not 0: each thread's flag."""
-    from attach_agent.threadstates import ThreadStates
-
-    def flags():
-        states = ThreadStates()
-        return [flag[0] for flag in map(states._bytes_at, states._flags(states._states()), itertools.repeat(1))]
-
-    return [flag for flag in SelfAttach.in_thread(flags) if flag]
 
 
 def frames(suspended):
@@ -54,7 +42,7 @@ greenlets = [greenlet.greenlet(body) for _ in range(STEPS)]
 greenlet.settrace(theirs)
 attach = SelfAttach()
 attach.start()
-during = [bool(one.switch()) for one in greenlets]
+during = [one.switch() for one in greenlets]
 thread = threading.Thread(target=waits, daemon=True)
 thread.start()
 wait_until(lambda: hooks)
@@ -81,7 +69,7 @@ try:
     greenlets[0].switch()
 except KeyError:
     pass
-again = [bool(one.switch()) for one in greenlets[1:]]
+again = [one.switch() for one in greenlets[1:]]
 attach.stop()
 for one in greenlets[1:]:
     one.switch()
