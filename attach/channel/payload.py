@@ -18,6 +18,7 @@ PARTS = {
         "coverage.control",
         "coverage.ctracer",
         "coverage.frames",
+        "coverage.greenlets",
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",

@@ -158,7 +158,8 @@ def _count(numbits: bytes) -> int:
 def _odd(path: str, numbits: bytes) -> str:
     """Why this file cannot be part of a report, or an empty string."""
     if path.startswith("<") and path.endswith(">"):
-        return "code that was made without a file"
+        frozen = path.startswith("<frozen ")
+        return "frozen into the program, without a source" if frozen else "code that was made without a file"
     if not path or "\0" in path:
         return "not a file name"
     try:

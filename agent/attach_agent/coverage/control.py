@@ -107,7 +107,12 @@ class Coverage:
         """One page of a snapshot and the cursor of the next, -1 at the end: see `Recording.page`."""
         if self._recording is None:
             return -1, ()
-        return self._recording.page(cursor)
+        page = self._recording.page(cursor)
+        if self._collector is not None:
+            self._collector.verify()
+        if self._recording.spoiled:
+            raise AgentError("greenlets-unnoticed", self._recording.spoiled)
+        return page
 
     def plugin_files(self) -> tuple[tuple[str, str], ...]:
         """The files with lines that plug-ins have measured, and the name of the plug-in of each."""
