@@ -137,7 +137,7 @@ class Words(coverage.CoveragePlugin, coverage.FileTracer):
     def dynamic_source_filename(self, filename, frame):
         if os.path.exists("slow-name"):
             open("slowing", "w").close()
-            time.sleep(5)
+            time.sleep(3)
         if os.path.exists("fail-name"):
             raise ValueError("no name")
         return frame.f_locals["path"]
@@ -145,7 +145,7 @@ class Words(coverage.CoveragePlugin, coverage.FileTracer):
     def line_number_range(self, frame):
         if os.path.exists("slow-line"):
             open("slowing", "w").close()
-            time.sleep(5)
+            time.sleep(3)
         line = frame.f_locals["line"]
         return line, line
 
@@ -203,6 +203,7 @@ try:
         for line, word in enumerate(open(text).read().split(), 1):
             if line != 2:
                 words.run(text, line, word)
+        print("round", flush=True)
         time.sleep(0.01)
 finally:
     print("finally", flush=True)
@@ -288,6 +289,23 @@ def test_signals_in_a_plugin(interpreter: Interpreter, language: Path, where: st
         os.kill(target.pid, signal.SIGUSR1)
         assert target.wait_for_end() == 7
         assert "finally" in target.stdout and not target.stderr
+
+
+@on_interpreters(*PROGRAMMED)
+@pytest.mark.parametrize("where", ["slow-name", "slow-line"])
+def test_leaving_while_a_plugin_runs(interpreter: Interpreter, language: Path, where: str) -> None:
+    """A detach while a thread is inside a plug-in, over and over, does the program no harm."""
+    with speaking(interpreter, language) as target:
+        for _ in range(3):
+            (language / "slowing").unlink(missing_ok=True)
+            succeed(target.pid, "start-coverage", cwd=language)
+            (language / where).touch()
+            wait_until((language / "slowing").exists, "the plug-in to run")
+            succeed(target.pid, "detach")
+            (language / where).unlink()
+        seen = target.stdout.count("round")
+        wait_until(lambda: target.stdout.count("round") > seen + 10, "the program to go on")
+        assert not target.stderr
 
 
 @on_interpreters("3.11")
