@@ -1,4 +1,4 @@
-"""What the operator can ask of coverage: start, stop, a snapshot in pages, the status."""
+"""What the operator can ask of coverage: start, stop, a snapshot, forgetting, the status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .periods import History
 from .recording import Recording
 from .scope import Scope
 
@@ -14,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .periods import View
+    from .saving import Saver
 
     Pairs = tuple[tuple[str, Any], ...]
 
@@ -42,7 +46,8 @@ class Coverage:
         #: Sleeps that many seconds, whatever became of ``time.sleep``.
         self._pause = lambda seconds: never.acquire(True, seconds)
         self._collector: Any = None
-        self._recording: Recording | None = None
+        self._history: History | None = None
+        self._saver: Saver | None = None
         self._chosen: Pairs = ()
         self._started_at = 0.0
 
@@ -51,26 +56,42 @@ class Coverage:
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). Raises AgentError: coverage-running,
-        coverage-options-differ, bad-option, core-unavailable, tracer-needed, or one of the collector's.
+        the core ctracer); ``context`` (a label for what runs from now on), ``every`` (seconds; 0: not) and ``data_file``
+        for a `Saver`. While it is measured, with the same options, a label or a saver may come or be exchanged.
+        Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
+        one of the collector's, of `Saver` or `History.relabel`.
         """
-        if self._collector is not None:
-            raise AgentError("coverage-running", "coverage is being measured already")
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
+        context, every, data_file = given.pop("context", ""), given.pop("every", 0.0), given.pop("data_file", "")
         chosen = _checked(given)
-        if self._recording is not None and chosen != self._chosen:
+        if self._collector is not None and (chosen != self._chosen or not (context or every)):
+            raise AgentError("coverage-running", "coverage is being measured already")
+        if self._history is not None and chosen != self._chosen:
             raise AgentError(
                 "coverage-options-differ",
                 "there is data that was measured with other options; one report cannot tell the two apart",
             )
-        recording = self._recording or Recording(_scope_of(chosen), dict(chosen)["branch"])
-        collector = self._new_collector(recording, core, tracer)
-        collector.start()
-        self._collector = collector
-        self._recording = recording
-        self._chosen = chosen
-        self._started_at = time.monotonic()
+        history = self._history or History(Recording(_scope_of(chosen), dict(chosen)["branch"]), self._pause)
+        saver = self._start_saver(history, data_file, every) if every else None
+        try:
+            if context or self._collector is None:
+                history.relabel(context, self._collector)
+            if self._collector is None:
+                collector = self._new_collector(history.recording, core, tracer)
+                collector.start()
+                self._collector = collector
+                self._history = history
+                self._chosen = chosen
+                self._started_at = time.monotonic()
+        except BaseException:
+            if saver is not None:
+                saver.stop()
+            raise
+        if saver is not None:
+            if self._saver is not None:
+                self._saver.stop()
+            self._saver = saver
         return self.status()
 
     def stop(self, discard: bool) -> Pairs:
@@ -78,15 +99,29 @@ class Coverage:
         if self._collector is not None:
             self._collector.stop()
             self._collector = None
+        if self._saver is not None:
+            self._saver.stop()
         if discard:
-            self._recording = None
-        return self.status()
+            self._history = None
+        status = self.status()
+        if discard:
+            self._saver = None
+        return status
 
-    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """One page of a snapshot and the cursor of the next, -1 at the end: see `Recording.page`."""
-        if self._recording is None:
-            return -1, ()
-        return self._recording.page(cursor)
+    def view(self, since: str, name: str, cut: bool) -> View:
+        """A snapshot, to be read in pages: see `History.view`."""
+        return self._recorded().view(since, name, cut, self._collector)
+
+    def forget(self, number: int) -> None:
+        """Forget what a snapshot has shown: `View.number`."""
+        if self._history is not None:
+            self._history.forget(number)
+
+    def reset(self) -> Pairs:
+        """Forget all that ran so far, and the names; returns `status`."""
+        history = self._recorded()
+        self.forget(history.view("", "", True, self._collector).number)
+        return self.status()
 
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
@@ -95,24 +130,43 @@ class Coverage:
         if measuring:
             pairs.append(("core", self._collector.core))
             pairs.append(("seconds", time.monotonic() - self._started_at))
-        if self._recording is not None:
-            files, lines = self._recording.totals()
+        if self._history is not None:
+            recording = self._history.recording
+            files, lines = self._history.totals()
             pairs += [
                 ("files", files),
                 ("lines", lines),
                 ("scope", self._chosen),
-                ("left_out", self._recording.left_out(LEFT_OUT_SHOWN)),
-                ("full", self._recording.is_full()),
+                ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
+                ("full", recording.is_full()),
+                ("context", self._history.context),
+                ("names", self._history.names()),
             ]
+        if self._saver is not None:
+            pairs.append(("saving", self._saver.status()))
         return tuple(pairs)
 
     def holds_data(self) -> bool:
         """Is there anything that a snapshot would want, now or later?"""
-        return self._recording is not None
+        return self._history is not None
 
     def close(self) -> None:
         """Stop and forget everything."""
         self.stop(discard=True)
+
+    def _recorded(self) -> History:
+        if self._history is None:
+            raise AgentError("coverage-not-started", "nothing was recorded in this process")
+        return self._history
+
+    def _start_saver(self, history: History, path: str, every: float) -> Saver:
+        from .saving import Saver
+
+        if not path and self._saver is not None:
+            path = self._saver.file.path
+        saver = Saver(history, path, every, self._native, self._pause)
+        saver.start()
+        return saver
 
     def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
         """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""

@@ -11,7 +11,7 @@ import sys
 from _weakref import ref
 
 from ..errors import AgentError
-from ..stacks import greenlets, running_code, wait_until_left
+from ..stacks import current_stacks, greenlets, running_code, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class MonitoringCollector:
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._tool = -1
         self._callback_codes: frozenset[int] = frozenset()
+        #: id of its code -> each callback that records.
+        self._recorders: dict[int, Callable[..., Any]] = {}
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
         #: different files may compare equal; weak so that a program that makes code without end can also free
         #: it.
@@ -60,6 +62,7 @@ class MonitoringCollector:
         events = monitoring.events
         on_start, on_throw, on_line = self._callbacks()
         self._callback_codes = frozenset(id(callback.__code__) for callback in (on_start, on_throw, on_line))
+        self._recorders = {id(on_line.__code__): on_line}
         monitoring.register_callback(self._tool, events.PY_START, on_start)
         monitoring.register_callback(self._tool, events.PY_RESUME, on_start)
         monitoring.register_callback(self._tool, events.PY_THROW, on_throw)
@@ -73,10 +76,19 @@ class MonitoringCollector:
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
 
+    def collect(self) -> None:
+        """The recording is up to date: the callbacks write to it."""
+
     def restart(self) -> None:
         """Lines were taken away from the recording: have each of them reported once more."""
-        # A callback under way has added its line before that, perhaps, and is about to answer DISABLE.
-        wait_until_left(self._callback_codes, self._pause)
+        # A callback under way has added its line before that, perhaps, and answers DISABLE after this. But its line is
+        # about to run: so it belongs to what comes now as well, and is recorded here.
+        for stack in current_stacks().values():
+            for frame in stack:
+                record = self._recorders.get(id(frame.f_code))
+                if record is not None:
+                    given = frame.f_locals
+                    record(*[given[name] for name in frame.f_code.co_varnames[: frame.f_code.co_argcount]])
         self._monitoring.restart_events()
 
     def stop(self) -> None:

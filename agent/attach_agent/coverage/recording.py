@@ -1,7 +1,8 @@
 """What was measured: for each file a set of line numbers, or of arcs (`wire.arc`) where branches are measured.
 
-The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
-run. So a snapshot is a copy, and no lock is needed anywhere.
+The target's threads only ever look a set up and add to it; the agent copies it (``set.copy``) and takes away what it has
+copied (``set -= copy``). CPython does each of these with numbers in one hold of the GIL (Objects/setobject.c: what is
+hashed and compared are plain ints). So nothing is lost in between, and no lock is needed anywhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .scope import Scope
-
-#: One page of a snapshot ends with the first file that reaches one of these.
-PAGE_FILES = 100
-PAGE_BYTES = 256 * 1024
 
 #: Line numbers above are not recorded in a snapshot: nobody writes such files, but `code.replace` can claim
 #: anything.
@@ -57,27 +54,12 @@ class Recording:
         lines = None if path is None else self.files.setdefault(path, set())
         return self.by_code_name.setdefault(filename, lines)
 
-    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
-
-        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are
-        passed over. A file discovered during the walk comes last, so it is never missed; what runs meanwhile is in
-        this snapshot or in the next.
-        """
-        names = list(self.files)
-        packed: list[tuple[str, bytes]] = []
-        size = 0
-        for index in range(max(cursor, 0), len(names)):
-            found = self.files[names[index]].copy()
-            if found:
-                packed.append((names[index], pack_arcs(found) if self.branch else pack_lines(_sound(found))))
-                size += len(packed[-1][1])
-            if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
-                return index + 1, tuple(packed)
-        return -1, tuple(packed)
+    def packed(self, found: set[int]) -> bytes:
+        """What ran of one file as it is kept and sent: `wire.pack_lines`, or with branches `wire.pack_arcs`."""
+        return pack_arcs(found) if self.branch else pack_lines(_sound(found))
 
     def totals(self) -> tuple[int, int]:
-        """How many files have lines, and how many lines, or arcs."""
+        """How many files have lines, and how many lines, or arcs, since they were last taken away."""
         counts = [len(self.files[name]) for name in list(self.files)]
         return sum(1 for count in counts if count), sum(counts)
 

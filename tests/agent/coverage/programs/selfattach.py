@@ -13,7 +13,7 @@ BEFORE = set(sys.modules)
 
 from attach_agent.coverage.control import Coverage  # noqa: E402
 from attach_agent.errors import AgentError  # noqa: E402
-from attach_agent.wire import unpack_lines  # noqa: E402
+from attach_agent.wire import arc_ends, unpack_arcs, unpack_lines  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE = 30.0
@@ -61,7 +61,10 @@ class SelfAttach:
     def start(self, **options):
         options.setdefault("source_dirs", (HERE,))
         options["tracer"] = tracer()
-        return dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
+        status = dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
+        self.core = status["core"]
+        self.branch = dict(status["scope"])["branch"]
+        return status
 
     def stop(self, discard=False):
         return dict(self.in_thread(lambda: self.coverage.stop(discard)))
@@ -73,13 +76,18 @@ class SelfAttach:
         """File name -> lines."""
         return self.in_thread(self.snapshot)
 
-    def snapshot(self):
+    def snapshot(self, since="", name="", reset=False):
+        """File name -> lines, read by the thread that calls; none if nothing was recorded."""
+        if not self.coverage.holds_data():
+            return {}
+        view = self.coverage.view(since, name, reset)
         files, cursor = {}, 0
         while cursor >= 0:
-            cursor, page = self.coverage.page(cursor)
-            for name, numbits in page:
-                assert name not in files, "a file on two pages"
-                files[name] = unpack_lines(numbits)
+            cursor, page = view.page(cursor)
+            for name, _, numbits in page:
+                files.setdefault(name, set()).update(lines_in(numbits, self.branch))
+        if reset:
+            self.coverage.forget(view.number)
         return files
 
     def lines_of(self, filename):
@@ -88,6 +96,13 @@ class SelfAttach:
     @staticmethod
     def in_thread(function):
         return InThread(function).result()
+
+
+def lines_in(packed, branch):
+    """The lines, or those that the arcs lead from and to."""
+    if not branch:
+        return unpack_lines(packed)
+    return {line for arc in unpack_arcs(packed) for line in arc_ends(arc) if line > 0}
 
 
 def tracer():
