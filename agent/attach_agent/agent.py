@@ -44,9 +44,12 @@ class Agent:
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
         views: list[View] = []  # the snapshot that this operator reads
         return {
+            "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
             "coverage_forget": self.coverage_forget,
-            "coverage_page": lambda cursor: views[0].page(cursor),
+            "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
+            "coverage_page": lambda *cursor: views[0].page(*cursor),
             "coverage_reset": self.coverage_reset,
+            "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
             "coverage_stop": self.coverage_stop,
             "coverage_view": lambda *wanted: self.coverage_view(views, *wanted),

@@ -13,6 +13,7 @@ PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
     "coverage": (
         "coverage",
+        "coverage.branches",
         "coverage.control",
         "coverage.ctracer",
         "coverage.datafile",
@@ -21,6 +22,7 @@ PARTS = {
         "coverage.monitoring",
         "coverage.neighbours",
         "coverage.periods",
+        "coverage.program",
         "coverage.recording",
         "coverage.saving",
         "coverage.scope",

@@ -8,6 +8,7 @@ import time
 
 from ..errors import AgentError
 from .periods import History
+from .program import installed_program, not_loaded
 from .recording import Recording
 from .scope import Scope
 
@@ -49,6 +50,9 @@ class Coverage:
         self._history: History | None = None
         self._saver: Saver | None = None
         self._chosen: Pairs = ()
+        self._program: tuple[str, ...] = ()
+        #: What the operator who started has left for those who report.
+        self.settings = ""
         self._started_at = 0.0
 
     def start(self, options: Pairs) -> Pairs:
@@ -56,13 +60,16 @@ class Coverage:
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer); ``context`` (a label for what runs from now on), ``every`` (seconds; 0: not) and ``data_file``
-        for a `Saver`. While it is measured, with the same options, a label or a saver may come or be exchanged.
+        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots; ``context`` labels
+        what runs from now on; ``every`` (seconds; 0: not) and ``data_file`` are for a `Saver`. While it is measured
+        already, with the same options, a label or a saver may come or be exchanged.
+
         Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
         one of the collector's, of `Saver` or `History.relabel`.
         """
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
+        settings = given.pop("settings", "")
         context, every, data_file = given.pop("context", ""), given.pop("every", 0.0), given.pop("data_file", "")
         chosen = _checked(given)
         if self._collector is not None and (chosen != self._chosen or not (context or every)):
@@ -72,7 +79,8 @@ class Coverage:
                 "coverage-options-differ",
                 "there is data that was measured with other options; one report cannot tell the two apart",
             )
-        history = self._history or History(Recording(_scope_of(chosen), dict(chosen)["branch"]), self._pause)
+        program = () if _is_bounded(chosen) else installed_program()
+        history = self._history or History(Recording(_scope_of(chosen, program), dict(chosen)["branch"]), self._pause)
         saver = self._start_saver(history, data_file, every) if every else None
         try:
             if context or self._collector is None:
@@ -83,6 +91,8 @@ class Coverage:
                 self._collector = collector
                 self._history = history
                 self._chosen = chosen
+                self._program = tuple(name for name, _ in program)
+                self.settings = settings
                 self._started_at = time.monotonic()
         except BaseException:
             if saver is not None:
@@ -137,6 +147,8 @@ class Coverage:
                 ("files", files),
                 ("lines", lines),
                 ("scope", self._chosen),
+                ("program", self._program),
+                ("not_loaded", self._not_loaded()),
                 ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", recording.is_full()),
                 ("context", self._history.context),
@@ -145,6 +157,10 @@ class Coverage:
         if self._saver is not None:
             pairs.append(("saving", self._saver.status()))
         return tuple(pairs)
+
+    def _not_loaded(self) -> tuple[str, ...]:
+        chosen = dict(self._chosen)
+        return not_loaded(chosen["source_pkgs"], chosen["source_dirs"])
 
     def holds_data(self) -> bool:
         """Is there anything that a snapshot would want, now or later?"""
@@ -178,8 +194,6 @@ class Coverage:
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
-            if recording.branch:
-                raise AgentError("core-unavailable", "branches cannot be measured with the core monitoring yet")
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
@@ -203,9 +217,15 @@ def _checked(given: dict[str, Any]) -> Pairs:
     return tuple(chosen)
 
 
-def _scope_of(chosen: Pairs) -> Scope:
+def _is_bounded(chosen: Pairs) -> bool:
+    """Does the operator say where what is measured ends?"""
+    given = dict(chosen)
+    return bool(given["source_dirs"] or given["source_pkgs"] or given["include"])
+
+
+def _scope_of(chosen: Pairs, program: tuple[tuple[str, str], ...]) -> Scope:
     given = dict(chosen)
     try:
-        return Scope(**{name: given[name] for name, _ in _SCOPE_OPTIONS})
+        return Scope(program=[place for _, place in program], **{name: given[name] for name, _ in _SCOPE_OPTIONS})
     except (ValueError, OverflowError, RecursionError) as error:
         raise AgentError("bad-option", "a pattern cannot be compiled: %s" % error) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posix
 
 from ..errors import AgentError
-from ..wire import __version__, arc_ends, unpack_arcs
+from ..wire import __version__, trail_lines, unpack_arcs
 from .periods import View, union
 
 TYPE_CHECKING = False
@@ -147,11 +147,20 @@ def _insert(execute: Execute, table: str, rows: list[tuple[Any, ...]]) -> None:
 
 
 def _insert_arcs(execute: Execute, file: int, context: int, packed: bytes) -> None:
-    numbers = list(unpack_arcs(packed))
-    for start in range(0, len(numbers), ARCS):
-        ends = map(arc_ends, numbers[start : start + ARCS])
-        rows = ["(%d,%d,%d,%d)" % (file, context, origin, goal) for origin, goal in ends]
-        execute("insert into arc values " + ",".join(rows))
+    arcs = list({_arc_of(trail_lines(number)) for number in unpack_arcs(packed)})
+    for start in range(0, len(arcs), ARCS):
+        rows = ["(%d,%d,%d,%d)" % (file, context, *ends) for ends in arcs[start : start + ARCS] if ends[1]]
+        if rows:
+            execute("insert into arc values " + ",".join(rows))
+
+
+def _arc_of(lines: list[int]) -> tuple[int, int]:
+    """The arc that a trail stands for, as well as can be told without the source: to the first line that is another.
+
+    Where that line belongs to the same statement as the branch, coverage.py takes the arc for none.
+    """
+    start = lines[0]
+    return start, next((line for line in lines[1:] if line not in (0, start)), lines[1])
 
 
 def _usual_path() -> str:

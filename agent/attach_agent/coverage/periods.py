@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 
 from ..errors import AgentError
-from ..wire import pack_arcs, unpack_arcs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ PAGE_FILES = 100
 PAGE_BYTES = 256 * 1024
 
 #: Names and contexts that are kept. Each costs what ran in its period: a bit per line up to the last one of each
-#: file, or six bytes per arc, and some 150 bytes per file.
+#: file, or some 16 bytes per arc, and some 150 bytes per file.
 MAX_NAMES = 50
 MAX_CONTEXTS = 50
 LONGEST_NAME = 200
@@ -70,7 +69,7 @@ class History:
 
     def __init__(self, recording: Recording, pause: Callable[[float], object]) -> None:
         self.recording = recording
-        self.breath = lambda: Breath(pause)
+        self._pause = pause
         #: The label of what runs now: coverage.py's static context.
         self.context = ""
         #: All but the present one, oldest first. A new tuple for each change, so that readers may walk over it.
@@ -80,6 +79,10 @@ class History:
         #: Grows with each cut and each forgetting: the same value means that sets have only grown.
         self.changes = 0
         self._number = 0
+
+    def breath(self) -> Breath:
+        """For one piece of work in one thread."""
+        return Breath(self._pause)
 
     def view(self, since: str, name: str, cut: bool, collector: Any) -> View:
         """What ran since the moment `since`, or in all; with `name` or `cut` up to a cut that is made now.
@@ -260,7 +263,7 @@ def union(parts: list[bytes], branch: bool) -> bytes:
     if len(parts) == 1:
         return parts[0]
     if branch:
-        return pack_arcs(set().union(*map(unpack_arcs, parts)))
+        return b" ".join(sorted(set(b" ".join(parts).split())))
     united = 0
     for packed in parts:
         united |= int.from_bytes(packed, "little")
@@ -268,7 +271,7 @@ def union(parts: list[bytes], branch: bool) -> bytes:
 
 
 def _count(packed: bytes, branch: bool) -> int:
-    return len(packed) // 6 if branch else bin(int.from_bytes(packed, "little")).count("1")
+    return len(packed.split()) if branch else bin(int.from_bytes(packed, "little")).count("1")
 
 
 def _check_length(name: str) -> None:

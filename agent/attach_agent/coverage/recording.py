@@ -1,14 +1,14 @@
-"""What was measured: for each file a set of line numbers, or of arcs (`wire.arc`) where branches are measured.
+"""What was measured: for each file a set of line numbers, or of arcs and trails (`wire`) where branches are measured.
 
-The target's threads only ever look a set up and add to it; the agent copies it (``set.copy``) and takes away what it has
-copied (``set -= copy``). CPython does each of these with numbers in one hold of the GIL (Objects/setobject.c: what is
-hashed and compared are plain ints). So nothing is lost in between, and no lock is needed anywhere.
+The target's threads only ever look a set up and add to it; the agent copies it (``set.copy``) and takes away what it
+has copied (``set -= copy``). CPython does each of these with numbers in one hold of the GIL (Objects/setobject.c: only
+plain ints are hashed and compared). So nothing is lost in between, and no lock is needed anywhere.
 """
 
 from __future__ import annotations
 
 from ..source import OperatorSource
-from ..wire import pack_arcs, pack_lines
+from ..wire import arc, pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
+        #: hold what the tracer puts there.
+        self.narrow_arcs = False
         #: Absolute path -> lines or arcs, in the order of discovery; only `lines_of` adds to it.
         self.files: dict[str, set[int]] = {}
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
@@ -56,7 +59,13 @@ class Recording:
 
     def packed(self, found: set[int]) -> bytes:
         """What ran of one file as it is kept and sent: `wire.pack_lines`, or with branches `wire.pack_arcs`."""
-        return pack_arcs(found) if self.branch else pack_lines(_sound(found))
+        if not self.branch:
+            return pack_lines(_sound(found))
+        return pack_arcs(set(map(_widened, found)) if self.narrow_arcs else found)
+
+    def arc(self, start: int, end: int) -> int:
+        """An arc as the sets hold it."""
+        return _narrowed(start, end) if self.narrow_arcs else arc(start, end)
 
     def totals(self) -> tuple[int, int]:
         """How many files have lines, and how many lines, or arcs, since they were last taken away."""
@@ -83,3 +92,14 @@ def _sound(lines: set[int]) -> set[int]:
     if min(lines) >= 0 and max(lines) <= MAX_LINE:
         return lines
     return {line for line in lines if 0 <= line <= MAX_LINE}
+
+
+def _narrowed(start: int, end: int) -> int:
+    """An arc as the C tracer of coverage.py before 2026 packs it."""
+    return abs(start) | abs(end) << 20 | (start < 0) << 40 | (end < 0) << 41
+
+
+def _widened(number: int) -> int:
+    """The arc that `_narrowed` has packed, as `wire.arc` does it."""
+    start, end = number & 0xFFFFF, number >> 20 & 0xFFFFF
+    return arc(-start if number >> 40 & 1 else start, -end if number >> 41 & 1 else end)

@@ -55,7 +55,8 @@ class Saver:
         except AgentError:
             raise
         except Exception as error:
-            raise AgentError("data-file-not-writable", "%s: %s" % (path or "the working directory", reason(error))) from None
+            place = path or "its working directory"
+            raise AgentError("data-file-not-writable", "%s: %s" % (place, reason(error))) from None
 
     def start(self) -> None:
         """Raises AgentError ``no-thread``."""
