@@ -47,7 +47,7 @@ class Agent:
             "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
             "coverage_forget": self.coverage_forget,
             "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
-            "coverage_page": lambda *cursor: views[0].page(*cursor),
+            "coverage_page": lambda cursor: self.coverage_page(views, cursor),
             "coverage_reset": self.coverage_reset,
             "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
@@ -79,6 +79,9 @@ class Agent:
         with self.lock:
             views[:] = [self.started().view(since, name, cut)]
         return views[0].number
+
+    def coverage_page(self, views: list[View], cursor: int) -> Any:
+        return views[0].page(cursor)
 
     def coverage_forget(self, number: int) -> None:
         with self.lock:

@@ -98,6 +98,24 @@ class MonitoringCollector:
         self._period = object()
         self._last_lines.clear()
         self._monitoring.restart_events()
+        self._restart_greenlets()
+
+    def _restart_greenlets(self) -> None:
+        """CPython looks for changed events in code on a stack, and where code begins or goes on after a yield.
+
+        A suspended greenlet is on no stack, and goes on in the middle of its code: there a change of its own events is
+        needed. A greenlet that ran meanwhile is suspended again, or on a stack now.
+        """
+        suspended = greenlets(self._pause)
+        if not suspended:
+            return
+        monitoring, tool = self._monitoring, self._tool
+        for code in {id(code): code for code, _ in running_code(suspended)}.values():
+            known = self._watched.get(id(code))
+            if known is not None and known() is code:
+                # one more that we have no callback for, and back
+                monitoring.set_local_events(tool, code, self._local_events | monitoring.events.PY_YIELD)
+                monitoring.set_local_events(tool, code, self._local_events)
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""

@@ -67,7 +67,7 @@ def test_no_line_is_lost_between_snapshots(interpreter: Interpreter) -> None:
     assert found["snapshots"] > 900 and found["largest"] < 10_000
 
 
-@before_version("3.12")
+@on_interpreters("3.8", "3.11", "3.14", "3.15")
 def test_no_branch_is_lost_between_snapshots(interpreter: Interpreter) -> None:
     """The same of branches."""
     found = run(interpreter, "once_only.py", "branch=yes")
@@ -179,6 +179,14 @@ def test_greenlets(interpreter: Interpreter) -> None:
     ran = lines_marked(PROGRAMS / "greenlets.py", "ran")
     assert ran <= set(found["lines"]), f"missing: {sorted(ran - set(found['lines']))}"
     assert not set(found["lines"]) & lines_marked(PROGRAMS / "greenlets.py", "before")
+
+
+@from_version("3.12")
+def test_greenlets_after_a_snapshot(interpreter: Interpreter) -> None:
+    """Lines that a suspended greenlet runs again, in the middle of a function, are in the next snapshot again."""
+    found = run(interpreter, "greenlets_again.py", path=package(interpreter, "greenlet>=3.1,<4"))
+    again = lines_marked(PROGRAMS / "greenlets_again.py", "again")
+    assert again <= set(found["before"]) and again <= set(found["after"])
 
 
 @from_version("3.12")
