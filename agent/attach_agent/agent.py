@@ -49,6 +49,7 @@ class Agent:
             "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
             "coverage_page": lambda cursor: self.coverage_page(views, cursor),
             "coverage_reset": self.coverage_reset,
+            "coverage_saving": lambda: self.started().saving(),
             "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
             "coverage_stop": self.coverage_stop,

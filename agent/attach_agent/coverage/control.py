@@ -61,8 +61,9 @@ class Coverage:
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
         the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots; ``context`` labels
-        what runs from now on; ``every`` (seconds; 0: not) and ``data_file`` are for a `Saver`. While it is measured
-        already, with the same options, a label or a saver may come or be exchanged.
+        what runs from now on, ``usual_context`` if there is none; ``every`` (seconds; 0: not) and ``data_file`` are for
+        a `Saver`. While it is measured already, label and saver may be given anew, with the same options, or with
+        ``unscoped``, which stands for them.
 
         Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
         one of the collector's, of `Saver` or `History.relabel`.
@@ -70,9 +71,12 @@ class Coverage:
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
         settings = given.pop("settings", "")
-        context, every, data_file = given.pop("context", ""), given.pop("every", 0.0), given.pop("data_file", "")
-        chosen = _checked(given)
-        if self._collector is not None and (chosen != self._chosen or not (context or every)):
+        context, usual_context = given.pop("context", ""), given.pop("usual_context", "")
+        every, data_file, unscoped = given.pop("every", 0.0), given.pop("data_file", ""), given.pop("unscoped", False)
+        measuring = self._collector is not None
+        adjusting = measuring and bool(context or every)
+        chosen = self._chosen if adjusting and unscoped else _checked(given)
+        if measuring and not (adjusting and chosen == self._chosen):
             raise AgentError("coverage-running", "coverage is being measured already")
         if self._history is not None and chosen != self._chosen:
             raise AgentError(
@@ -83,9 +87,9 @@ class Coverage:
         history = self._history or History(Recording(_scope_of(chosen, program), dict(chosen)["branch"]), self._pause)
         saver = self._start_saver(history, data_file, every) if every else None
         try:
-            if context or self._collector is None:
-                history.relabel(context, self._collector)
-            if self._collector is None:
+            if context or not measuring:
+                history.relabel(context or usual_context, self._collector)
+            if not measuring:
                 collector = self._new_collector(history.recording, core, tracer)
                 collector.start()
                 self._collector = collector
@@ -133,6 +137,10 @@ class Coverage:
         self.forget(history.view("", "", True, self._collector).number)
         return self.status()
 
+    def saving(self) -> Pairs:
+        """How writing the data file goes, see `Saver.status`; empty if nobody wants one."""
+        return () if self._saver is None else self._saver.status()
+
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
         measuring = self._collector is not None
@@ -154,8 +162,7 @@ class Coverage:
                 ("context", self._history.context),
                 ("names", self._history.names()),
             ]
-        if self._saver is not None:
-            pairs.append(("saving", self._saver.status()))
+        pairs.append(("saving", self.saving()))
         return tuple(pairs)
 
     def _not_loaded(self) -> tuple[str, ...]:

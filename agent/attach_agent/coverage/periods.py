@@ -124,13 +124,13 @@ class History:
         self._merge()
 
     def relabel(self, context: str, collector: Any) -> None:
-        """What runs from now on belongs to another context. Raises AgentError: ``too-many-contexts``, ``bad-name``."""
+        """What runs from now on belongs to another context. Raises AgentError: ``too-many-names``, ``bad-name``."""
         if context == self.context:
             return
         _check_length(context)
         contexts = self.contexts()
         if context not in contexts and len(contexts) >= MAX_CONTEXTS:
-            raise AgentError("too-many-contexts", "%d contexts are kept already" % MAX_CONTEXTS)
+            raise AgentError("too-many-names", "%d contexts are kept already" % MAX_CONTEXTS)
         self.cut(collector)
         self.context = context
 

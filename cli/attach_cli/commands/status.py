@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from attach.errors import NotAttached
-from attach_cli import console, sessions
+from attach_cli import console, saving, sessions
 from attach_cli.main import joining_options
 
 
@@ -27,6 +27,8 @@ def command(as_json: bool) -> None:
         with session:
             status = session.status()
             coverage = dict(status["coverage"]) or None
+            if coverage:
+                coverage["saving"] = dict(coverage["saving"])
             settings = session.coverage.settings() if coverage else None
             hello = session.connection.hello
             found.update(
@@ -64,6 +66,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
+    if coverage.get("context"):
+        lines.append(f"coverage: what runs now is labelled {console.escaped(coverage['context'])}")
+    if coverage.get("names"):
+        moments = ", ".join(f"{console.escaped(name)} ({ago:.0f} s ago)" for name, ago in coverage["names"])
+        lines.append(f"coverage: named moments: {moments}")
+    if coverage.get("saving"):
+        lines.append(f"coverage: {saving.line(coverage['saving'])}")
     if found.get("configuration"):
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:

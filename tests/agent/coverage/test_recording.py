@@ -105,5 +105,5 @@ def test_arcs_of_older_tracers() -> None:
         assert found is not None
         arcs = {(-1, 1), (1, 70_000), (70_000, -1), (5, 5)}
         found.update(made.arc(*ends) for ends in arcs)
-        ((_, packed),) = made.page(0)[1]
+        ((_, _, packed),) = view_of(made).page(0)[1]
         assert {arc_ends(number) for number in unpack_arcs(packed)} == arcs

@@ -11,7 +11,7 @@ def deeper(value):
 def body(value):
     while True:
         value = deeper(value)
-        value += 1  # again
+        value += 1  # ran
 
 
 main = greenlet.getcurrent()
