@@ -48,6 +48,8 @@ class Agent:
             "coverage_forget": self.coverage_forget,
             "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
             "coverage_page": lambda cursor: self.coverage_page(views, cursor),
+            "coverage_plugin_file": lambda path: self.started().plugin_file(path),
+            "coverage_plugin_files": lambda: self.started().plugin_files(),
             "coverage_reset": self.coverage_reset,
             "coverage_saving": lambda: self.started().saving(),
             "coverage_settings": lambda: self.started().settings,

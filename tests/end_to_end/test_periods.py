@@ -157,7 +157,7 @@ def test_two_operators_and_resets(asked: Asked) -> None:
 def test_formats_of_one_snapshot(interpreter: Interpreter, tmp_path: Path) -> None:
     """Several formats at once show one and the same, though the program runs new lines all the time."""
     program = tmp_path / "program.py"
-    calls = "".join(f"x{number} = {number}\ntime.sleep(0.001)\n" for number in range(20_000))
+    calls = "".join(f"x{number} = {number}\ntime.sleep(0.005)\n" for number in range(20_000))
     program.write_text(f"import time\nprint('ready', flush=True)\n{calls}")
     with running([interpreter.path, program], ready="^ready$") as target:
         succeed(target.pid, "start-coverage")

@@ -8,6 +8,7 @@ import time
 
 from ..errors import AgentError
 from .periods import History
+from .plugins import Plugins
 from .program import installed_program, not_loaded
 from .recording import Recording
 from .scope import Scope
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .periods import View
+    from .plugins import Wanted
     from .saving import Saver
 
     Pairs = tuple[tuple[str, Any], ...]
@@ -50,6 +52,11 @@ class Coverage:
         self._history: History | None = None
         self._saver: Saver | None = None
         self._chosen: Pairs = ()
+        self._wanted: Wanted = ()
+        self._plugins = Plugins(())
+        self._core = ""
+        #: `_chosen` in the operator's words.
+        self._label = ""
         self._program: tuple[str, ...] = ()
         #: What the operator who started has left for those who report.
         self.settings = ""
@@ -60,52 +67,52 @@ class Coverage:
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots; ``context`` labels
-        what runs from now on, ``usual_context`` if there is none; ``every`` (seconds; 0: not) and ``data_file`` are for
-        a `Saver`. While it is measured already, label and saver may be given anew, with the same options, or with
-        ``unscoped``, which stands for them.
+        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
+        was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`. ``context``
+        labels what runs from now on, ``usual_context`` does if that is empty; ``every`` (seconds; 0: not) and
+        ``data_file`` are for a `Saver`. While it is measured already, label and saver may be given anew, with the same
+        options, or with ``unscoped``, which stands for them.
 
-        Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
-        one of the collector's, of `Saver` or `History.relabel`.
+        Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
+        tracer-needed, or one of the collector's, of `Saver` or `History.relabel`.
         """
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
-        settings = given.pop("settings", "")
+        settings, label = given.pop("settings", ""), given.pop("label", "")
         context, usual_context = given.pop("context", ""), given.pop("usual_context", "")
         every, data_file, unscoped = given.pop("every", 0.0), given.pop("data_file", ""), given.pop("unscoped", False)
-        measuring = self._collector is not None
-        adjusting = measuring and bool(context or every)
-        chosen = self._chosen if adjusting and unscoped else _checked(given)
-        if measuring and not (adjusting and chosen == self._chosen):
-            raise AgentError("coverage-running", "coverage is being measured already")
-        if self._history is not None and chosen != self._chosen:
-            raise AgentError(
-                "coverage-options-differ",
-                "there is data that was measured with other options; one report cannot tell the two apart",
-            )
+        wanted = _checked_plugins(given.pop("plugins", ()))
+        chosen = _checked(given)
+        if self._collector is not None and (context or every):
+            if not unscoped:
+                self._refuse_others(chosen, core, label)
+            return self._adjust(context, data_file, every)
+        branch = dict(chosen)["branch"]
+        self._refuse_running(chosen, core, label)
+        if wanted != self._wanted:
+            self._wanted, self._plugins = wanted, Plugins(wanted)
+        core = _core_for(core, branch, bool(self._plugins.file_tracers))
+        # lines are lines, but the arcs of two cores are not those that either of them would have recorded
+        if self._history is not None and (chosen != self._chosen or (branch and core != self._core)):
+            raise AgentError("coverage-options-differ", self._difference(label))
         program = () if _is_bounded(chosen) else installed_program()
-        history = self._history or History(Recording(_scope_of(chosen, program), dict(chosen)["branch"]), self._pause)
+        history = self._history or History(Recording(_scope_of(chosen, program), branch), self._pause)
         saver = self._start_saver(history, data_file, every) if every else None
         try:
-            if context or not measuring:
-                history.relabel(context or usual_context, self._collector)
-            if not measuring:
-                collector = self._new_collector(history.recording, core, tracer)
-                collector.start()
-                self._collector = collector
-                self._history = history
-                self._chosen = chosen
-                self._program = tuple(name for name, _ in program)
-                self.settings = settings
-                self._started_at = time.monotonic()
+            history.relabel(context or usual_context, None)
+            collector = self._new_collector(history.recording, core, tracer)
+            collector.start()
         except BaseException:
             if saver is not None:
                 saver.stop()
             raise
-        if saver is not None:
-            if self._saver is not None:
-                self._saver.stop()
-            self._saver = saver
+        self._collector = collector
+        self._history = history
+        self._saver = saver
+        self._chosen, self._core, self._label = chosen, core, label
+        self._program = tuple(name for name, _ in program)
+        self.settings = settings
+        self._started_at = time.monotonic()
         return self.status()
 
     def stop(self, discard: bool) -> Pairs:
@@ -141,6 +148,19 @@ class Coverage:
         """How writing the data file goes, see `Saver.status`; empty if nobody wants one."""
         return () if self._saver is None else self._saver.status()
 
+    def plugin_files(self) -> tuple[tuple[str, str], ...]:
+        """The files with lines that plug-ins have measured, and the name of the plug-in of each."""
+        if self._history is None:
+            return ()
+        named = list(self._history.recording.plugin_files.items())
+        return tuple(item for item in named if self._history.lines_in(item[0]))
+
+    def plugin_file(self, path: str) -> Pairs:
+        """What its plug-in says about one of `plugin_files`: see `Plugins.report`."""
+        if self._history is None or path not in self._history.recording.plugin_files:
+            return ()
+        return self._plugins.report(self._history.recording.plugin_files[path], path, self._history.lines_in(path))
+
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
         measuring = self._collector is not None
@@ -157,6 +177,7 @@ class Coverage:
                 ("scope", self._chosen),
                 ("program", self._program),
                 ("not_loaded", self._not_loaded()),
+                ("plugins", self._plugins.state()),
                 ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", recording.is_full()),
                 ("context", self._history.context),
@@ -177,6 +198,23 @@ class Coverage:
         """Stop and forget everything."""
         self.stop(discard=True)
 
+    def _adjust(self, context: str, data_file: str, every: float) -> Pairs:
+        """Another label or another saver while it is measured; returns `status`."""
+        history = self._recorded()
+        saver = self._start_saver(history, data_file, every) if every else None
+        try:
+            if context:
+                history.relabel(context, self._collector)
+        except BaseException:
+            if saver is not None:
+                saver.stop()
+            raise
+        if saver is not None:
+            if self._saver is not None:
+                self._saver.stop()
+            self._saver = saver
+        return self.status()
+
     def _recorded(self) -> History:
         if self._history is None:
             raise AgentError("coverage-not-started", "nothing was recorded in this process")
@@ -191,20 +229,51 @@ class Coverage:
         saver.start()
         return saver
 
+    def _refuse_running(self, chosen: Pairs, core: str, label: str) -> None:
+        if self._collector is None:
+            return
+        self._refuse_others(chosen, core, label)
+        raise AgentError("coverage-running", "")
+
+    def _refuse_others(self, chosen: Pairs, core: str, label: str) -> None:
+        same = chosen == self._chosen and core in ("auto", self._core)
+        if not same:
+            raise AgentError("coverage-running", self._difference(label))
+
+    def _difference(self, label: str) -> str:
+        return "was: %s; now: %s" % (self._label, label)
+
     def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
-        """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""
-        best = "monitoring" if hasattr(sys, "monitoring") else "ctracer"
-        core = best if core == "auto" else core
-        if core != best:
-            version = "%d.%d" % sys.version_info[:2]
-            raise AgentError("core-unavailable", "the core %s cannot be used with Python %s" % (core, version))
+        """The collector of that name, `_core_for`'s."""
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
+            self._plugins.need_tracer()
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
-        return TracerCollector(recording, self._native, self._pause, tracer)
+        return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
+
+
+def _core_for(core: str, branch: bool, plugins: bool) -> str:
+    """The core to use: with ``auto`` the best for this version of Python and what is measured.
+
+    Only the C tracer asks `plugins`.
+    """
+    events = getattr(getattr(sys, "monitoring", None), "events", None)
+    if branch:
+        from .branches import is_known
+
+        monitoring = hasattr(events, "BRANCH_LEFT") and is_known()
+    else:
+        monitoring = events is not None
+    if core == "auto":
+        return "monitoring" if monitoring and not plugins else "ctracer"
+    if core == "ctracer" or (core == "monitoring" and monitoring):
+        return core
+    version = "%d.%d" % sys.version_info[:2]
+    what = "branches" if branch else "lines"
+    raise AgentError("core-unavailable", "the core %s cannot measure %s of Python %s" % (core, what, version))
 
 
 def _checked(given: dict[str, Any]) -> Pairs:
@@ -222,6 +291,18 @@ def _checked(given: dict[str, Any]) -> Pairs:
     if given:
         raise AgentError("bad-option", "there is no option %s" % ", ".join(sorted(given)))
     return tuple(chosen)
+
+
+def _checked_plugins(given: Any) -> Wanted:
+    """Pairs of a module and of pairs of texts, which are its options."""
+    try:
+        wanted = tuple((name, tuple((key, value) for key, value in options)) for name, options in given)
+        texts = [text for name, options in wanted for text in (name, *(item for pair in options for item in pair))]
+    except (TypeError, ValueError):
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise AgentError("bad-option", "the option plugins has a value of the wrong kind")
+    return wanted
 
 
 def _is_bounded(chosen: Pairs) -> bool:

@@ -1,4 +1,4 @@
-"""Lines or arcs through coverage.py's C tracer, Python 3.8 - 3.11.
+"""Lines or arcs through coverage.py's C tracer: the core of Python 3.8 - 3.11, and of branches before 3.14.
 
 Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
 thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
@@ -16,8 +16,10 @@ import sys
 
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
-from ..threadstates import ThreadStates
+from ..threadmoves import thread_states
+from ..wire import arc
 from . import library
+from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
 from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..threadstates import ThreadStates
+    from .plugins import Plugins
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -42,14 +46,19 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
-    in the process or installed for it.
+    `plugins` may claim files; `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer,
+    needed if `library` finds none in the process or installed for it.
     """
 
     core = "ctracer"
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+        self,
+        recording: Recording,
+        plugins: Plugins,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
     ) -> None:
         self._recording = recording
         self._native = native
@@ -64,6 +73,7 @@ class TracerCollector:
         self._prune_at = 100
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
+        self._claims = Claims(plugins, recording, self._give_up)
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
@@ -87,8 +97,10 @@ class TracerCollector:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
-        self._threads = ThreadStates()
+        self._threads = thread_states()
         self._refuse_other_tracers()
+        if self._recording.branch:
+            self._recording.narrow_arcs = self._packs_narrowly()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         self._fork_callbacks = library.fork_callbacks(types[0])
@@ -155,6 +167,7 @@ class TracerCollector:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
+        self._claims.raise_pending()
         if self._stopping:
             sys.settrace(None)
             return
@@ -175,11 +188,32 @@ class TracerCollector:
                 # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
                 entered.f_trace = tracer
                 tracer(entered, "call", None)
+                if entered is not frame or event != "call":
+                    self._show_line(tracer, entered)
             if event != "call":
                 tracer(frame, event, arg)
         except BaseException:
             self._give_up(frame)
             raise
+
+    def _show_line(self, tracer: Any, frame: FrameType) -> None:
+        """Make the tracer start the next arc at the line where this frame is, if it does not.
+
+        From Python 3.11 on it tells a frame that begins from one that goes on by the argument of the instruction it is
+        at, 0 for one that begins. This one does not begin, but its instruction may have a 0: the tracer takes the next
+        line for the first one of the function. The line where we are is shown to it as that first line, which did not
+        happen either, but that step we can take back.
+        """
+        code = frame.f_code
+        lines = self._recording.by_code_name.get(code.co_filename)
+        if sys.version_info < (3, 11) or not self._recording.branch or lines is None or frame.f_lineno is None:
+            return
+        if code.co_code[frame.f_lasti + 1] == 0:
+            first = self._recording.arc(-code.co_firstlineno, frame.f_lineno)
+            happened = first in lines
+            tracer(frame, "line", None)
+            if not happened:
+                lines.discard(first)
 
     def _give_up(self, frame: FrameType) -> None:
         """A signal handler of the target has raised an exception in our code, which is meant for the code below.
@@ -216,6 +250,9 @@ class TracerCollector:
         if not self._stopping:
             set_thread_hook(None, self._entry)
         try:
+            claimed = self._claims.claim(filename, frame, self._disposition)
+            if claimed is not None:
+                return claimed
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
             self._undecided.append(filename)
@@ -240,14 +277,30 @@ class TracerCollector:
             ("lock_data", no_lock),
             ("unlock_data", no_lock),
             ("file_tracers", {}),
-            # for plugins, concurrency libraries and dynamic contexts
-            ("check_include", None),
+            ("check_include", self._claims.check_include),
+            # for concurrency libraries and dynamic contexts; our file tracers do not fail
             ("concur_id_func", None),
             ("disable_plugin", None),
             ("should_start_context", None),
             ("switch_context", None),
             ("warn", None),
         )
+
+    def _packs_narrowly(self) -> bool:
+        """See `Recording.narrow_arcs`. Nothing tells a tracer's version, so it is shown a line to record."""
+        name = "<live-attach>"
+        recorded: set[int] = set()
+        own = {"data": {name: recorded}, "should_trace_cache": {name: self._disposition(name, True)}}
+        tracer = self._make_tracer()
+        for attribute, value in self._settings:
+            setattr(tracer, attribute, own.get(attribute, value))
+        tracer.start()
+        try:
+            exec(compile("0", name, "exec"), {})
+        finally:
+            sys.settrace(None)
+            tracer.stop()
+        return arc(1, -1) not in recorded
 
     def _disposition(self, filename: str, trace: bool) -> Any:
         disposition = self._make_disposition()
@@ -305,11 +358,9 @@ class TracerCollector:
             self._dispositions.clear()
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
-                tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
-                if sys.getrefcount(tracer) == 3:
-                    tracer.stop()
-                    del self._tracers[key]
+                # its thread has ended and no frame refers to it
+                if _references(self._tracers, key) == ALONE:
+                    self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
 
     def _mine(self) -> list[Any]:
@@ -318,3 +369,11 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
+
+
+def _references(items: dict[int, Any], key: int) -> int:
+    return sys.getrefcount(items[key])
+
+
+#: What `_references` counts of an object that only the dictionary refers to; versions differ in what a call adds.
+ALONE = _references({0: object()}, 0)

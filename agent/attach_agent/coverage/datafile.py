@@ -121,6 +121,8 @@ def _fill(execute: Execute, history: History) -> None:
     _insert(execute, "context", [(identity, context) for context, identity in contexts.items()])
     _insert(execute, "file", files)
     _insert(execute, "line_bits", lines)
+    plugins = history.recording.plugin_files
+    _insert(execute, "tracer", [(number, plugins[path]) for number, path in files if path in plugins])
 
 
 def _files(history: History) -> Iterator[tuple[str, dict[str, bytes]]]:

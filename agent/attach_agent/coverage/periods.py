@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from ..errors import AgentError
+from ..wire import arc_ends, unpack_arcs, unpack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,6 +165,14 @@ class History:
             breathe()
         return len(counts), sum(counts)
 
+    def lines_in(self, path: str) -> set[int]:
+        """The lines of a file that have run."""
+        parts = [packed for _, packed in View(self, 0, live=True).parts(path)]
+        packed = union(parts, self.recording.branch) if parts else b""
+        if not self.recording.branch:
+            return unpack_lines(packed)
+        return {abs(end) for number in unpack_arcs(packed) for end in arc_ends(number)}
+
     def _moment(self, name: str) -> int:
         if not name:
             return 0
@@ -224,7 +233,7 @@ class View:
         periods = self._periods
         parts = []
         if self.live:
-            found = history.recording.files[path].copy()
+            found = history.recording.files.get(path, set()).copy()
             packed = history.recording.packed(found) if found else b""
             if packed:
                 parts.append((history.context, packed))

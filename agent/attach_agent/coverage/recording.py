@@ -39,6 +39,8 @@ class Recording:
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
         #: directly.
         self.by_code_name: dict[str, set[int] | None] = {}
+        #: Absolute path -> name of the plug-in that measures it, for files that are no Python.
+        self.plugin_files: dict[str, str] = {}
 
     def lines_of(self, filename: str, module_globals: dict[str, Any]) -> set[int] | None:
         """The set that collects the lines or arcs of code with this ``co_filename``, or None if it is not measured.
@@ -56,6 +58,18 @@ class Recording:
         path = self.scope.admits(filename, module_globals)
         lines = None if path is None else self.files.setdefault(path, set())
         return self.by_code_name.setdefault(filename, lines)
+
+    def admits_claimed(self, filename: str, module_globals: dict[str, Any], plugin: str) -> bool:
+        """Is a file measured that a plug-in has named for code with these globals? Called in the target's threads."""
+        if len(self.by_code_name) >= MAX_FILENAMES:
+            return False
+        path = self.scope.admits(filename, module_globals)
+        if path is None:
+            self.by_code_name.setdefault(filename, None)
+            return False
+        self.plugin_files[path] = plugin
+        self.by_code_name.setdefault(filename, self.files.setdefault(path, set()))
+        return True
 
     def packed(self, found: set[int]) -> bytes:
         """What ran of one file as it is kept and sent: `wire.pack_lines`, or with branches `wire.pack_arcs`."""

@@ -11,6 +11,7 @@ import click
 from attach.errors import CoverageNotStarted, NotAttached, NothingMeasured
 from attach_cli import console, saving, sessions
 from attach_cli.main import joining_options
+from attach_cli.progress import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,8 @@ def command(
         saving.say_problem(session.coverage.saving())
         _say_settings(measured, rcfile)
         try:
-            result = write(measured, wanted, out=sys.stdout, options=options)
+            with Bar() as progress:
+                result = write(measured, wanted, out=sys.stdout, options=options, progress=progress)
         except NothingMeasured:
             if not name or text or any(path is not None for path in formats.values()):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -53,26 +54,19 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"{found['attached_seconds']:.0f} s" + (f", {others} more connected" if others > 0 else "")
     ]
     coverage = found["coverage"] or {}
-    recorded = f"{coverage.get('lines', 0)} lines recorded in {_files(coverage.get('files', 0))}"
+    branch = bool(dict(coverage.get("scope", ())).get("branch"))
+    what = "lines and branches" if branch else "lines"
+    recorded = (
+        f"{coverage.get('lines', 0)} {'steps' if branch else 'lines'} recorded in {_files(coverage.get('files', 0))}"
+    )
     if coverage.get("measuring"):
         core = console.escaped(str(coverage["core"]))
-        lines.append(f"coverage: measuring ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+        lines.append(f"coverage: measuring {what} ({core}) for {coverage['seconds']:.0f} s, {recorded}")
     elif "files" in coverage:
         lines.append(f"coverage: stopped, {recorded}")
     else:
         lines.append("coverage: not started")
-    if coverage.get("full"):
-        lines.append("coverage: 100,000 file names were seen, later ones are not measured")
-    if coverage.get("program"):
-        names = ", ".join(map(str, coverage["program"]))
-        lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
-    if coverage.get("context"):
-        lines.append(f"coverage: what runs now is labelled {console.escaped(coverage['context'])}")
-    if coverage.get("names"):
-        moments = ", ".join(f"{console.escaped(name)} ({ago:.0f} s ago)" for name, ago in coverage["names"])
-        lines.append(f"coverage: named moments: {moments}")
-    if coverage.get("saving"):
-        lines.append(f"coverage: {saving.line(coverage['saving'])}")
+    lines += [f"coverage: {line}" for line in _details(coverage)]
     if found.get("configuration"):
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:
@@ -82,3 +76,22 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _files(count: int) -> str:
     return f"{count} file" if count == 1 else f"{count} files"
+
+
+def _details(coverage: dict[str, Any]) -> Iterator[str]:
+    """What else is to be said about the measurement."""
+    if coverage.get("full"):
+        yield "100,000 file names were seen, later ones are not measured"
+    if coverage.get("program"):
+        names = ", ".join(map(str, coverage["program"]))
+        yield f"the program is an installed package, measured too: {console.escaped(names)}"
+    if coverage.get("context"):
+        yield f"what runs now is labelled {console.escaped(coverage['context'])}"
+    if coverage.get("names"):
+        moments = ", ".join(f"{console.escaped(name)} ({ago:.0f} s ago)" for name, ago in coverage["names"])
+        yield f"named moments: {moments}"
+    if coverage.get("saving"):
+        yield f"{saving.line(coverage['saving'])}"
+    for name, problem in coverage.get("plugins", ()):
+        if problem:
+            yield f"the plug-in {console.escaped(f'{name} has no effect: {problem}')}"
