@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from attach.channel import tracers
+from attach.channel import rendezvous, tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.errors import (
-    AgentUnreachable,
+    AttachError,
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
@@ -216,9 +216,17 @@ class Coverage:
         from attach.report.plugin_files import PluginFile
 
         found = {str(path): PluginFile(str(plugin), problem="its plug-in does not answer") for path, plugin in named}
-        with suppress(AgentUnreachable):  # somebody else's code has not come back: the rest can be reported
-            for path, file in found.items():
-                found[path] = PluginFile.from_pairs(file.plugin, self._call("coverage_plugin_file", path))
+        meeting = rendezvous.find(self.process)
+        if meeting is None:
+            return found
+        # somebody else's code may not come back: then this channel is lost, and the rest can still be reported
+        channel = AgentConnection(meeting.connect(), self.process.pid, timeout=self.connection.timeout)
+        try:
+            with suppress(AttachError, RemoteError):
+                for path, file in found.items():
+                    found[path] = PluginFile.from_pairs(file.plugin, channel.call("coverage_plugin_file", path))
+        finally:
+            channel.abort()
         return found
 
     def _is_ours(self) -> bool:
