@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attach.channel import tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
-from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, MeasurementRejected, OptionNotUsable
+from attach.errors import (
+    AgentUnreachable,
+    CoverageNotStarted,
+    CoverageRefused,
+    CoverageRunning,
+    MeasurementRejected,
+    OptionNotUsable,
+)
 from attach.inject import c_library
 from attach.process import Process
 from attach.project import finding
@@ -18,6 +26,7 @@ from attach.report.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from attach.report import Measured
+    from attach.report.plugin_files import PluginFile
 
 
 class Coverage:
@@ -60,10 +69,9 @@ class Coverage:
             try:
                 return self._start(options, log, working)
             except RemoteError as error:
-                wished = not scope.branch and settings is not None and settings["run:branch"]
-                if error.slug != "core-unavailable" or not wished:
+                if error.slug != "core-unavailable" or scope.core != "auto":
                     raise
-                return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
+                return self._start((*options, ("core", "auto")), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
             raise self._translated(error) from None
 
@@ -130,7 +138,21 @@ class Coverage:
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(dict(status["coverage"]).get("full")),
+            plugin_files=self._plugin_files(),
         )
+
+    def _plugin_files(self) -> dict[str, PluginFile]:
+        """What the plug-ins in the process say about the files that they have measured."""
+        named = self._call("coverage_plugin_files")
+        if not named:
+            return {}
+        from attach.report.plugin_files import PluginFile
+
+        found = {str(path): PluginFile(str(plugin), problem="its plug-in does not answer") for path, plugin in named}
+        with suppress(AgentUnreachable):  # somebody else's code has not come back: the rest can be reported
+            for path, file in found.items():
+                found[path] = PluginFile.from_pairs(file.plugin, self._call("coverage_plugin_file", path))
+        return found
 
     def _is_ours(self) -> bool:
         """Whether the process could do itself whatever it has us do: same user, same file system."""

@@ -104,6 +104,9 @@ class MonitoringCollector:
         self._last_lines.clear()
         self._monitoring.restart_events()
 
+    def verify(self) -> None:
+        """What was recorded can be trusted: events come with the code that they are about."""
+
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
         monitoring = self._monitoring

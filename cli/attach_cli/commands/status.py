@@ -68,6 +68,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
+    for name, problem in coverage.get("plugins", ()):
+        if problem:
+            lines.append(f"coverage: the plug-in {console.escaped(f'{name} has no effect: {problem}')}")
     if found.get("configuration"):
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:
