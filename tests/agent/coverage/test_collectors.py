@@ -156,10 +156,10 @@ def test_other_tracers(interpreter: Interpreter, way: str) -> None:
     assert found["goes_on"] == [True] * 3 and found["own"] and found["left"]
 
 
-@on_interpreters("3.8", "3.9")
-def test_audit_hooks(interpreter: Interpreter) -> None:
+@each([way for way in TRACED if way[0] not in ("3.10", "3.11")])
+def test_audit_hooks(interpreter: Interpreter, way: str) -> None:
     """An audit hook is asked, its refusal is passed on in its words, and that it is slow Python code does no harm."""
-    found = run(interpreter, "audited.py")
+    found = run(interpreter, "audited.py", way=way)
     assert found["refused"][0] == "tracing-refused" and "no tracing here" in found["refused"][1]
     assert found["measured"] == 10 and found["asked"]
 
