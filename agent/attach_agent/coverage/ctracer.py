@@ -74,6 +74,7 @@ class TracerCollector:
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
         self._claims = Claims(plugins, recording, self._give_up)
+        self._callback_codes |= self._claims.codes
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
