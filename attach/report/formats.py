@@ -98,7 +98,10 @@ class _Report:
         self._relative = bool(self._coverage.get_option("run:relative_files"))
         aliases = self._aliases()
         self._settle_names()
-        sources = read_sources(measured, checked.lines)
+        sources = read_sources(measured, checked.lines.keys() - measured.plugin_files.keys())
+        for path in checked.lines.keys() & measured.plugin_files.keys():
+            file = measured.plugin_files[path]
+            sources[path] = Source(path, None if file.problem else file.source.encode(), file.problem)
         self._coverage.get_data()  # fixes the working directory that names are relative to
         self._unreported = list(checked.unreported)
         self._lines: dict[str, bytes] = {}
@@ -150,6 +153,8 @@ class _Report:
                 self._unreported.append(Unreported(name, local.problem))
             else:
                 contents[name] = local.content
+                if path in self._measured.plugin_files:
+                    self._plugin.plugin_files[name] = self._measured.plugin_files[path]
                 if local.changed:
                     self._changed_names += (relative_filename(name),)
                 lines[name] = either(lines.get(name, b""), self._lines[path])
@@ -157,7 +162,7 @@ class _Report:
                     arcs[name] = branches.either(arcs.get(name, b""), self._arcs[path])
         self.analyses = Analyses(
             self._measured,
-            contents,
+            {name: content for name, content in contents.items() if name not in self._plugin.plugin_files},
             arcs,
             settings=settings_of(self._coverage),
             wanted=self._needs(),
@@ -257,6 +262,8 @@ class _Report:
             lines = {self._relative_name(path): numbits for path, numbits in lines.items()}
             arcs = arcs and {self._relative_name(path): packed for path, packed in arcs.items()}
         fill(data, lines, self._measured.context, arcs)
+        tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
+        data.add_file_tracers({self._relative_name(p) if self._relative else p: name for p, name in tracers.items()})
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:

@@ -15,6 +15,7 @@ from coverage.plugin import CodeRegion, FileReporter
 
 from attach.report.arcs import first_lines_of
 from attach.report.data import fill
+from attach.report.plugin_files import PluginFile, PluginFileReporter
 from attach.report.sources import decoded
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class TargetSources(CoveragePlugin):
 
     def __init__(self) -> None:
         self.failed: dict[str, str] = {}
+        #: By path: the files that are no Python, and what their plug-in says.
+        self.plugin_files: dict[str, PluginFile] = {}
         self._contents: Mapping[str, bytes] = {}
         self._paths: dict[str, str] = {}
         self.begin("", lambda phase, done, total: None)
@@ -188,4 +191,6 @@ class TargetSources(CoveragePlugin):
     def file_reporter(self, filename: str) -> FileReporter:
         """coverage asks for one of the names that `claim` returned."""
         path = self._paths[filename]
+        if path in self.plugin_files:
+            return PluginFileReporter(path, self.plugin_files[path])
         return TargetFileReporter(self, path, self._contents[path])
