@@ -57,6 +57,7 @@
         ├── NothingToReport           exit 1
         ├── MeasurementRejected       exit 1
         ├── ReportConfigNotUsable     exit 2
+        ├── AnalysisUnavailable       exit 1
         └── OutputNotWritable         exit 1
 
 
@@ -95,6 +96,7 @@ from attach.errors.injection import (
     ThreadNotStopping,
 )
 from attach.errors.report import (
+    AnalysisUnavailable,
     MeasurementRejected,
     NothingMeasured,
     NothingToReport,
@@ -143,6 +145,7 @@ __all__ = [
     "AgentMismatch",
     "AgentUnreachable",
     "AlreadyTraced",
+    "AnalysisUnavailable",
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
