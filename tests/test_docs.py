@@ -17,7 +17,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 #: Slugs of the agent that the operator takes for another error, or answers itself.
-TRANSLATED = {"agent-failed", "bad-option", "code-running", "coverage-not-started", "coverage-running", "tracer-needed"}
+TRANSLATED = {
+    *("agent-failed", "bad-name", "bad-option", "code-running", "coverage-not-started", "coverage-running"),
+    *("data-file-not-writable", "saving-unavailable", "too-many-names", "tracer-needed", "unknown-name"),
+}
 
 
 def headings(page: Path) -> list[tuple[int, str]]:

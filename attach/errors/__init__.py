@@ -47,7 +47,12 @@
     │   ├── CoverageRefused           exit 6   another tool is in the way
     │   ├── OptionNotUsable           exit 2
     │   ├── ConfigurationNotUsable    exit 2
-    │   └── TracerUnavailable         exit 1
+    │   ├── TracerUnavailable         exit 1
+    │   ├── UnknownName               exit 2
+    │   ├── NameNotUsable             exit 2
+    │   ├── TooManyNames              exit 1
+    │   ├── SavingUnavailable         exit 5
+    │   └── DataFileNotWritable       exit 1
     ├── RunError                    the process goes on
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
@@ -82,8 +87,13 @@ from attach.errors.coverage import (
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
+    DataFileNotWritable,
+    NameNotUsable,
     OptionNotUsable,
+    SavingUnavailable,
+    TooManyNames,
     TracerUnavailable,
+    UnknownName,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -156,12 +166,14 @@ __all__ = [
     "CoverageNotStarted",
     "CoverageRefused",
     "CoverageRunning",
+    "DataFileNotWritable",
     "GilHeld",
     "InjectionError",
     "InterpreterNotReady",
     "KernelTooOld",
     "MeasurementRejected",
     "MethodUnavailable",
+    "NameNotUsable",
     "NoEvaluationPoint",
     "NoSuchProcess",
     "NotAProcess",
@@ -185,6 +197,7 @@ __all__ = [
     "ReportError",
     "ResourceLimit",
     "RunError",
+    "SavingUnavailable",
     "SeccompDenied",
     "SeccompFilter",
     "SeccompKills",
@@ -192,7 +205,9 @@ __all__ = [
     "TargetError",
     "TargetExited",
     "ThreadNotStopping",
+    "TooManyNames",
     "TracerUnavailable",
+    "UnknownName",
     "UnsupportedMachine",
     "UnsupportedPython",
     "UnsupportedTarget",

@@ -139,6 +139,9 @@ class TracerCollector:
                 frame.f_trace = None
             frame = frame.f_back
 
+    def collect(self) -> None:
+        """The recording is up to date: the tracers write to it."""
+
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""
 
