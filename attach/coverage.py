@@ -130,6 +130,7 @@ class Coverage:
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(dict(status["coverage"]).get("full")),
+            others=tuple(map(str, dict(status["coverage"]).get("others", ()))),
         )
 
     def _is_ours(self) -> bool:

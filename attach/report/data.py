@@ -56,7 +56,8 @@ class Measured:
     `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
     static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
     `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
-    `full` that some files were not recorded, since it runs too many.
+    `full` that some files were not recorded, since it runs too many. `others` names tools that have traced threads of
+    it meanwhile, which were not measured.
     """
 
     pid: int
@@ -73,6 +74,7 @@ class Measured:
     settings: Settings | None = None
     is_ours: bool = False
     full: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

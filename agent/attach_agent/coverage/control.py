@@ -123,6 +123,7 @@ class Coverage:
                 ("not_loaded", self._not_loaded()),
                 ("left_out", self._recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", self._recording.is_full()),
+                ("others", tuple(sorted(self._recording.others))),
             ]
         return tuple(pairs)
 

@@ -85,6 +85,7 @@ def command(
         console.say(f"Changed since the process started, lines may be off: {console.escaped(path)}")
     if result.total is not None:
         console.say("Lines that ran only before start-coverage, such as imports, count as missing.")
+    _say_others(measured)
     for note in (*result.notes, *result.warnings):
         console.say(note)
     if result.total is not None and not any(want.format == "text" for want in wanted):
@@ -101,6 +102,11 @@ def _say_settings(measured: Measured, rcfile: str | None) -> None:
         for line in (summary and f"Using {summary}", *measured.settings.not_reported(places=measured.is_ours)):
             if line:
                 console.say(console.escaped(line))
+
+
+def _say_others(measured: Measured) -> None:
+    for other in measured.others:
+        console.say(f"Not measured while it traced, in its threads: {console.escaped(other)}")
 
 
 def _page(name: str, place: str) -> str:

@@ -65,6 +65,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append("coverage: not started")
     if coverage.get("full"):
         lines.append("coverage: 100,000 file names were seen, later ones are not measured")
+    for name in coverage.get("others", ()):
+        lines.append(f"coverage: not measured while it traced, in its threads: {console.escaped(str(name))}")
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
