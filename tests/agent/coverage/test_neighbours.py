@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.agent.coverage.support import coverage_for, package, run
-from tests.support.interpreters import Interpreter, on_interpreters
+from tests.support.interpreters import Interpreter, before_version, on_interpreters
 
 
 def assert_together(found: dict[str, Any], *, may_refuse: str = "") -> None:
@@ -57,3 +57,12 @@ def test_its_own_coverage(interpreter: Interpreter, core: str, when: str) -> Non
 def test_yappi(interpreter: Interpreter, when: str) -> None:
     """A profiler of another make, in C."""
     assert_together(run(interpreter, "beside.py", "yappi", when, path=package(interpreter, "yappi>=1.6,<2")))
+
+
+@before_version("3.12")
+def test_frames_that_others_have_left(interpreter: Interpreter) -> None:
+    """A thread that another tracer gives back is measured again, with right lines; one that it keeps stays its own."""
+    found = run(interpreter, "left_behind.py", path=coverage_for(interpreter))
+    assert found["wrong"] == []
+    assert found["kept"] == [True]
+    assert any("left_behind.py" in name for name in found["others"])
