@@ -200,6 +200,7 @@ class Coverage:
             full=bool(coverage.get("full")),
             plugin_files=self._plugin_files(),
             plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
+            others=tuple(map(str, coverage.get("others", ()))),
         )
 
     def _place_of(self, data_file: str) -> str:

@@ -189,6 +189,7 @@ class Coverage:
                 ("plugins", self._plugins.state()),
                 ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", recording.is_full()),
+                ("others", tuple(sorted(recording.others))),
                 ("context", self._history.context),
                 ("names", self._history.names()),
             ]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from .recording import Recording
 
-#: The tool ids that PEP 669 leaves to tools, the one made for us first; debuggers and profilers expect
-#: theirs.
-_TOOL_IDS = (1, 3, 4, 2, 0, 5)
+#: The tool ids of PEP 669, first those that nobody expects to be free: debuggers, coverage.py and profilers that start
+#: after us take theirs without asking.
+_TOOL_IDS = (3, 4, 1, 5, 2, 0)
 _TOOL_NAME = "live-attach"
 
 

@@ -82,6 +82,8 @@ def _details(coverage: dict[str, Any]) -> Iterator[str]:
     """What else is to be said about the measurement."""
     if coverage.get("full"):
         yield "100,000 file names were seen, later ones are not measured"
+    for name in coverage.get("others", ()):
+        yield f"not measured while it traced, in its threads: {console.escaped(str(name))}"
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         yield f"the program is an installed package, measured too: {console.escaped(names)}"

@@ -178,7 +178,7 @@ def test_other_tools(interpreter: Interpreter, way: str) -> None:
     found = run(interpreter, "other_tools.py", way=way)
     assert found["full"][0] == "monitoring-busy"
     assert "0 tool 0, 1 tool 1" in found["full"][1]
-    assert found["names"] == ["tool 0", "live-attach", "tool 2", None, "tool 4", "tool 5"]
+    assert found["names"] == ["tool 0", None, "tool 2", "live-attach", "tool 4", "tool 5"]
     assert found["after"] == ["tool 0", None, "tool 2", None, "tool 4", "tool 5"]
     assert found["seen"] == ["start"] * 2 and found["events"]
 
