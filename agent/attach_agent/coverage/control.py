@@ -86,6 +86,9 @@ class Coverage:
         """One page of a snapshot and the cursor of the next, -1 at the end: see `Recording.page`."""
         if self._recording is None:
             return -1, ()
+        collector = self._collector
+        if collector is not None and cursor <= 0:
+            collector.collect()
         return self._recording.page(cursor)
 
     def status(self) -> Pairs:
@@ -93,8 +96,10 @@ class Coverage:
         measuring = self._collector is not None
         pairs: list[tuple[str, Any]] = [("measuring", measuring)]
         if measuring:
+            self._collector.collect()
             pairs.append(("core", self._collector.core))
             pairs.append(("seconds", time.monotonic() - self._started_at))
+            pairs += self._collector.details()
         if self._recording is not None:
             files, lines = self._recording.totals()
             pairs += [
@@ -118,6 +123,12 @@ class Coverage:
         """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""
         best = "monitoring" if hasattr(sys, "monitoring") else "ctracer"
         core = best if core == "auto" else core
+        if core == "probes" and recording.branch:
+            raise AgentError("core-unavailable", "branches cannot be measured with the core probes")
+        if core == "probes" and best == "ctracer":
+            from .probes.collector import ProbesCollector
+
+            return ProbesCollector(recording, self._native, self._pause, tracer)
         if core != best:
             version = "%d.%d" % sys.version_info[:2]
             raise AgentError("core-unavailable", "the core %s cannot be used with Python %s" % (core, version))

@@ -122,6 +122,13 @@ class TracerCollector:
                 frame.f_trace = None
             frame = frame.f_back
 
+    def collect(self) -> None:
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
+
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""
 

@@ -73,6 +73,13 @@ class MonitoringCollector:
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
 
+    def collect(self) -> None:
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
+
     def restart(self) -> None:
         """Lines were taken away from the recording: have each of them reported once more."""
         # A callback under way has added its line before that, perhaps, and is about to answer DISABLE.

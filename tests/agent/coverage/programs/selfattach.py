@@ -1,6 +1,7 @@
 """Measures the very program that imports it, as the agent would: from native threads of its own.
 
-The agent's package is on PYTHONPATH; $TRACER names coverage.py's tracer for this Python, where it needs one.
+The agent's package is on PYTHONPATH; $TRACER names coverage.py's tracer for this Python, where it needs one,
+$CORE what is measured with.
 """
 
 import _thread
@@ -61,6 +62,7 @@ class SelfAttach:
     def start(self, **options):
         options.setdefault("source_dirs", (HERE,))
         options["tracer"] = tracer()
+        options.setdefault("core", os.environ.get("CORE", "auto"))
         return dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
 
     def stop(self, discard=False):

@@ -1,0 +1,77 @@
+"""The C tracer for frames that run code without probes: those that were there before us, until they end."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+
+from ...stacks import current_stacks
+from ..ctracer import TracerCollector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Any
+
+    from ..recording import Recording
+
+
+class OldFrames(TracerCollector):
+    """Traces all threads while `everywhere`, else those on whose stack code runs that `is_covered` does not know."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
+        is_covered: Callable[[CodeType, dict[str, Any]], bool],
+    ) -> None:
+        super().__init__(recording, native, pause, content)
+        self.everywhere = True
+        self._is_covered = is_covered
+        self._thread_tracers: dict[int, Any] = {}
+        self._callback_codes |= {id(TracerCollector._enter.__code__), id(self._is_old.__code__)}
+
+    def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
+        if not self.everywhere and not self._stopping and not self._is_old(frame):
+            sys.settrace(None)
+            return
+        super()._enter(frame, event, arg)
+
+    def _is_old(self, frame: FrameType | None) -> bool:
+        """Does this frame, or one below it, run code without probes?"""
+        while frame is not None:
+            if not self._is_covered(frame.f_code, frame.f_globals):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _new_tracer(self) -> Any:
+        tracer = self._thread_tracers[_thread.get_ident()] = super()._new_tracer()
+        return tracer
+
+    def needed(self) -> bool:
+        """Does any thread run code without probes? Those that do not are released, unless `everywhere`."""
+        needed = False
+        stacks = current_stacks()
+        for ident in list(self._thread_tracers):
+            if ident not in stacks:
+                del self._thread_tracers[ident]
+        for ident, stack in stacks.items():
+            if any(not self._is_covered(frame.f_code, frame.f_globals) for frame in stack):
+                needed = True
+            elif not self.everywhere:
+                self._release(ident, stack)
+        return needed or self.everywhere
+
+    def _release(self, ident: int, stack: list[FrameType]) -> None:
+        tracer = self._thread_tracers.pop(ident, None)
+        if tracer is None:
+            return
+        self._threads.remove([tracer])
+        for frame in stack:
+            if frame.f_trace is tracer or frame.f_trace is self._entry:
+                frame.f_trace = None
+                frame.f_trace_lines = True  # see `frames`
