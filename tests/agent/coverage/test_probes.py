@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.agent.coverage import test_collectors as shared
-from tests.agent.coverage.support import run
 from tests.support.interpreters import Interpreter, before_version
 
 SHARED = [

@@ -105,9 +105,7 @@ def _entry(places: list[int], index: int) -> int:
     return places[index - 1] + 1 if index else 0
 
 
-def _check_lines(
-    old: CodeType, new: CodeType, before: Instructions, after: Instructions, places: list[int]
-) -> None:
+def _check_lines(old: CodeType, new: CodeType, before: Instructions, after: Instructions, places: list[int]) -> None:
     lines = lines_of(new, after)
     if [lines[at] for at in places] != lines_of(old, before):
         raise Unsafe("line numbers have changed")
@@ -117,7 +115,8 @@ def _check_lines(
             raise Unsafe("a probe is on another line")
     if sys.version_info >= (3, 11):
         ours, theirs = list(new.co_positions()), list(old.co_positions())
-        if [ours[after.starts[at + 1] // 2 - 1] for at in places] != [theirs[end // 2 - 1] for end in before.starts[1:]]:
+        found = [ours[after.starts[at + 1] // 2 - 1] for at in places]
+        if found != [theirs[end // 2 - 1] for end in before.starts[1:]]:
             raise Unsafe("positions have changed")
 
 

@@ -75,5 +75,6 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _code_of(text: str, filename: str) -> CodeType:
-    (code,) = [item for item in compile(text, filename, "exec", 0, True).co_consts if type(item).__name__ == "code"]
+    module = compile(text, filename, "exec", 0, True)
+    code: CodeType = next(item for item in module.co_consts if type(item) is type(module))
     return code

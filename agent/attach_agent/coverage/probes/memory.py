@@ -25,6 +25,9 @@ class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "P"
 
 
+_nowhere: list[Any] = []
+
+
 class Window(_ctypes._Pointer):  # type: ignore[type-arg]
     """The bytes from an address on; a constant of the code that they belong to.
 
@@ -32,10 +35,10 @@ class Window(_ctypes._Pointer):  # type: ignore[type-arg]
     """
 
     _type_ = _Byte
-    #: Where windows look that are closed: whoever has made a copy of the code may still run its probes.
-    nowhere: list[Any] = []
-
     __hash__ = object.__hash__  # code objects hash their constants
+
+    #: Where windows look that are closed: a copy of the code may still run its probes, with the agent gone.
+    nowhere = _nowhere
 
     def __reduce__(self) -> tuple[type[Any], tuple[()]]:
         """Pickled by value with its code, as cloudpickle does, it is something to write to that nobody reads."""
@@ -48,7 +51,7 @@ class Window(_ctypes._Pointer):  # type: ignore[type-arg]
 
 def close(windows: list[Window], size: int) -> None:
     """From here on they look at memory of their own, at least `size` bytes, that stays as long as any of them."""
-    nowhere = Window.nowhere
+    nowhere = _nowhere
     if not nowhere or len(nowhere[-1]) < size:
         nowhere.append(type("Nowhere", (_ctypes.Array,), {"_type_": _Byte, "_length_": size})())
     address = _ctypes.addressof(nowhere[-1])
