@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from attach_agent.wire import __version__
 
 if TYPE_CHECKING:
-    from attach.coverage import Scope
     from attach.errors import AttachError
+    from attach.project.scope import Scope
     from attach.session import Session
 
     attach = Session.attach
@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
         return AttachError
     if name == "Scope":
-        from attach.coverage import Scope
+        from attach.project.scope import Scope
 
         return Scope
     if name in ("Session", "attach"):

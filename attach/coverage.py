@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from attach.channel import tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
-from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, OptionNotUsable
+from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, MeasurementRejected, OptionNotUsable
 from attach.inject import c_library
 from attach.process import Process
+from attach.project import finding
+from attach.project.scope import DEFAULT, Scope, agent_options
+from attach.report.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from attach.report import Measured
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is measured. Patterns and names mean what they mean to coverage.py (its ``[run]`` section)."""
-
-    source: Sequence[str] = ()
-    include: Sequence[str] = ()
-    omit: Sequence[str] = ()
-    pylib: bool = False
 
 
 class Coverage:
@@ -36,27 +27,72 @@ class Coverage:
         self.process = process
         self.connection = connection
 
-    def start(self, scope: Scope = Scope(), *, log: Callable[[str], None] = quiet) -> dict[str, Any]:
+    def configuration(self, rcfile: str | None = None) -> Settings | None:
+        """coverage.py's configuration of the process's project, or what the file `rcfile` says; None if there is none.
+
+        Raises ConfigurationNotUsable.
+        """
+        if rcfile is not None:
+            return finding.read_named(self.process, rcfile)
+        self.connection.load("coverage")
+        return finding.find(self.process, [str(folder) for folder in self._call("coverage_folders")])
+
+    def start(
+        self,
+        scope: Scope = DEFAULT,
+        *,
+        settings: Settings | None = None,
+        log: Callable[[str], None] = quiet,
+        working: tracers.Working = tracers.silently,
+    ) -> dict[str, Any]:
         """Measure lines from now on, in every thread and in the frames that are running; returns the status.
+
+        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
         process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense.
+        OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is downloaded.
         """
+        self.connection.load("coverage")
+        options = agent_options(self.process, scope, settings)
+        try:
+            try:
+                return self._start(options, log, working)
+            except RemoteError as error:
+                if error.slug != "core-unavailable" or settings is None or not settings["run:branch"]:
+                    raise
+                return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
+        except RemoteError as error:
+            raise self._translated(error) from None
+
+    def _start(
+        self, options: tuple[tuple[str, Any], ...], log: Callable[[str], None], working: tracers.Working
+    ) -> dict[str, Any]:
+        """Start, with the tracer if the agent asks for it. Raises RemoteError, TracerUnavailable."""
         connection = self.connection
-        connection.load("coverage")
-        options = _options(self.process, scope)
         try:
             return as_dict(connection.call("coverage_start", options))
         except RemoteError as error:
             if error.slug != "tracer-needed":
-                raise self._translated(error) from None
+                raise
         version = connection.hello.python[:2]
-        tracer = tracers.find(version, libc=c_library(self.process), log=log)
+        tracer = tracers.find(version, libc=c_library(self.process), log=log, working=working)
+        return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
+
+    def settings(self) -> Settings | None:
+        """The configuration that the measurement was started with, None if without.
+
+        Raises CoverageNotStarted, MeasurementRejected.
+        """
+        text = str(self._call("coverage_settings"))
         try:
-            return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
-        except RemoteError as error:
-            raise self._translated(error) from None
+            return Settings.from_text(text) if text else None
+        except BadSettings as error:
+            raise MeasurementRejected(self.process.pid, f"its configuration: {error}") from None
+
+    def modules(self) -> list[str]:
+        """The names of all modules that are loaded in the process."""
+        return [str(name) for name in self._call("coverage_modules")]
 
     def stop(self, *, discard: bool = False) -> dict[str, Any]:
         """Stop measuring; the data stays for snapshots unless `discard`."""
@@ -89,7 +125,15 @@ class Coverage:
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
+            settings=self.settings(),
+            is_ours=self._is_ours(),
+            full=bool(dict(status["coverage"]).get("full")),
         )
+
+    def _is_ours(self) -> bool:
+        """Whether the process could do itself whatever it has us do: same user, same file system."""
+        foreign = self.process.foreign_namespaces
+        return self.process.euid == os.geteuid() and "user" not in foreign and not self.process.sees_other_files()
 
     def _status(self) -> dict[str, Any]:
         return as_dict(self.connection.call("status"))
@@ -109,63 +153,3 @@ class Coverage:
         if error.slug == "bad-option":
             return OptionNotUsable(error.message)
         return CoverageRefused(pid, error.message, error.slug)
-
-
-def _options(process: Process, scope: Scope) -> tuple[tuple[str, Any], ...]:
-    """The scope as the agent takes it: directories of the target, package names, regular expressions."""
-    directories, packages = [], []
-    for source in scope.source:
-        directory = _directory(process, source)
-        if directory is not None:
-            directories.append(directory)
-        else:
-            packages.append(source)
-    return (
-        ("source_dirs", tuple(directories)),
-        ("source_pkgs", tuple(packages)),
-        ("include", _regexes(process, scope.include)),
-        ("omit", _regexes(process, scope.omit)),
-        ("pylib", scope.pylib),
-    )
-
-
-def _directory(process: Process, source: str) -> str | None:
-    """The directory of the target that `source` names: relative to where the operator stands, else to its own cwd."""
-    for base in (os.getcwd(), process.cwd):
-        path = os.path.normpath(os.path.join(base, source))
-        if _is_directory(process, path):
-            return path
-    return None
-
-
-def _is_directory(process: Process, path: str) -> bool:
-    """Whether `path`, absolute, is a directory in the target's file system, whose links lead below its own root."""
-    if not process.sees_other_files():
-        return os.path.isdir(path)
-    from attach.report.sources import walk
-
-    try:
-        root = os.open(process.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            found, _ = walk(root, path)
-        finally:
-            os.close(root)
-    except OSError:
-        return False
-    try:
-        return stat.S_ISDIR(os.fstat(found).st_mode)
-    finally:
-        os.close(found)
-
-
-def _regexes(process: Process, patterns: Sequence[str]) -> tuple[str, ...]:
-    """coverage.py's globs as one regular expression: a relative one counts from the operator's directory."""
-    if not patterns:
-        return ()
-    from coverage.exceptions import ConfigError
-    from coverage.files import globs_to_regex, prep_patterns
-
-    try:
-        return (globs_to_regex(prep_patterns(patterns)).pattern,)
-    except ConfigError as error:
-        raise OptionNotUsable(str(error)) from None

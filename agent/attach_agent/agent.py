@@ -42,7 +42,10 @@ class Agent:
 
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
         return {
+            "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
+            "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
             "coverage_page": self.coverage_page,
+            "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
             "coverage_stop": self.coverage_stop,
             "detach": lambda: self.detach(sock),

@@ -46,6 +46,7 @@
     │   ├── CoverageNotStarted        exit 1
     │   ├── CoverageRefused           exit 6   another tool is in the way
     │   ├── OptionNotUsable           exit 2
+    │   ├── ConfigurationNotUsable    exit 2
     │   └── TracerUnavailable         exit 1
     ├── RunError                    the process goes on
     │   ├── CodeRunning               exit 6
@@ -75,6 +76,7 @@ from attach.errors.base import (
     AttachError,
 )
 from attach.errors.coverage import (
+    ConfigurationNotUsable,
     CoverageError,
     CoverageNotStarted,
     CoverageRefused,
@@ -146,6 +148,7 @@ __all__ = [
     "BootstrapSilent",
     "CodeRunning",
     "CodeTooLarge",
+    "ConfigurationNotUsable",
     "CoverageError",
     "CoverageNotStarted",
     "CoverageRefused",

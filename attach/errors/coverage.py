@@ -70,14 +70,26 @@ class OptionNotUsable(CoverageError):
         )
 
 
+class ConfigurationNotUsable(CoverageError):
+    """The coverage.py configuration of the process's project, or the file of ``--rcfile``, makes no sense."""
+
+    slug = "configuration-not-usable"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, path: str, reason: str) -> None:
+        super().__init__(
+            f"the coverage configuration {path} is not usable: {reason}",
+            f"Correct it, name another one with --rcfile, or go without:  attach {pid} start-coverage --no-rcfile",
+        )
+
+
 class TracerUnavailable(CoverageError):
-    """A target before Python 3.12 needs coverage.py's compiled tracer, and it could not be fetched."""
+    """coverage.py's compiled tracer for the target's version is needed, and could not be had."""
 
     slug = "tracer-unavailable"
 
-    def __init__(self, version: str, reason: str) -> None:
+    def __init__(self, version: str, reason: str, hint: str = "") -> None:
         super().__init__(
-            f"measuring Python {version} needs coverage.py's tracer for that version: {reason}",
-            "pip fetches it once from a package index; then it is kept in ~/.cache/live-attach/tracers.\n"
-            "Let an index be reached, for instance with  PIP_INDEX_URL=...  or  HTTPS_PROXY=...  before  attach",
+            f"coverage.py's tracer for Python {version} cannot be had: {reason}",
+            hint or f"Try again by itself:  attach fetch-tracers {version}",
         )

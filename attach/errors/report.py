@@ -16,23 +16,26 @@ _STANDARD_LIBRARY = "the standard library"
 class NothingMeasured(ReportError):
     """No line of the code that is measured ran.
 
-    `left_out` names the packages that did run but are not measured, with the number of their lines.
+    `left_out` names the packages and folders that did run but are not measured, with the number of their files.
+    `configuration` is the file that the measurement goes by.
     """
 
     slug = "nothing-measured"
 
-    def __init__(self, pid: int, left_out: tuple[tuple[str, int], ...] = ()) -> None:
+    def __init__(self, pid: int, left_out: tuple[tuple[str, int], ...] = (), configuration: str = "") -> None:
         if left_out:
-            shown = ", ".join(f"{name} ({lines} line{'s'[lines == 1 :]})" for name, lines in left_out[:10])
+            shown = ", ".join(f"{name} ({files} file{'s'[files == 1 :]})" for name, files in left_out[:10])
             named = [name for name, _ in left_out if name != _STANDARD_LIBRARY]
             option = f"--source {shlex.quote(named[0])}" if named else "-L"
             more = f" and {len(left_out) - 10} more" if len(left_out) > 10 else ""
+            without = " --no-rcfile" if configuration else ""
+            by = f", which goes by {configuration}" if configuration else ""
             hint = (
-                f"What did run is left out of the measurement: {shown}{more}.\n"
+                f"What did run is left out of the measurement{by}: {shown}{more}.\n"
                 f"A server's workers are processes of their own: see  attach ps  and attach to one of them.\n"
                 f"Or measure what is left out:\n"
                 f"  attach {pid} stop-coverage --discard\n"
-                f"  attach {pid} start-coverage {option}"
+                f"  attach {pid} start-coverage{without} {option}"
             )
         else:
             hint = (

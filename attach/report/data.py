@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attach.errors import MeasurementRejected, NothingMeasured
+from attach.report import arcs as branches
 from attach_agent.wire import arc_ends, pack_lines, unpack_arcs, unpack_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from coverage import CoverageData
+
+    from attach.report.settings import Settings
 
 #: Line numbers are below this; CPython's own limit for a line table is higher, no real file comes near.
 MAX_LINE = 10_000_000
@@ -28,6 +31,8 @@ MAX_PATH = 4096
 #: Bytes of a file name: pages of a report are named after it, with a prefix and a suffix, and may have 255.
 MAX_NAME = 220
 _BATCH = 100_000
+
+T = TypeVar("T")
 _MARKUP = str.maketrans({char: f"\\x{ord(char):02x}" for char in '<>"'})
 
 
@@ -46,10 +51,12 @@ class Measured:
 
     `lines` maps the target's path of a file to its line numbers, one bit each
     (`attach_agent.wire.pack_lines`). `root` is ``/proc/PID/root`` when the target sees other files than we
-    do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their lines.
+    do, else ``/``. `left_out` names packages that ran but are not measured, with the number of their files.
     `taken_at` and `started` (when the program started; for a worker, its master) are seconds since the epoch.
     `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
     static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
+    `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
+    `full` that some files were not recorded, since it runs too many.
     """
 
     pid: int
@@ -63,6 +70,9 @@ class Measured:
     started: float | None = None
     context: str = ""
     arcs: Mapping[str, bytes] | None = None
+    settings: Settings | None = None
+    is_ours: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,14 @@ class Unreported:
 
 @dataclass(frozen=True)
 class Checked:
-    """A measurement within bounds: absolute paths of the target, and what had to be left aside."""
+    """A measurement within bounds: absolute paths of the target, and what had to be left aside.
+
+    With branches, `arcs` has the same paths as `lines`.
+    """
 
     lines: dict[str, bytes]
     unreported: tuple[Unreported, ...]
+    arcs: dict[str, bytes] | None = None
 
 
 def printable(text: str) -> str:
@@ -106,25 +120,30 @@ def check(measured: Measured) -> Checked:
     if len(measured.lines) > MAX_FILES:
         raise MeasurementRejected(measured.pid, f"{len(measured.lines)} files")
     lines: dict[str, bytes] = {}
+    arcs: dict[str, bytes] = {}
     unreported: list[Unreported] = []
     recorded = 0
     for path, numbits in measured.lines.items():
         if type(path) is not str or type(numbits) is not bytes:
             raise MeasurementRejected(measured.pid, "a file without a name or lines")
-        count = _count(numbits)
-        recorded += count
+        steps = measured.arcs.get(path, b"") if measured.arcs else b""
+        if type(steps) is not bytes:
+            raise MeasurementRejected(measured.pid, "a file without arcs")
+        count = _count(numbits) or branches.count_of(steps)
+        recorded += max(count, branches.count_of(steps))
         if recorded > MAX_RECORDED:
             raise MeasurementRejected(measured.pid, f"more than {MAX_RECORDED} lines")
-        if reason := _odd(path, numbits):
+        if reason := _odd(path, numbits) or _odd_arcs(steps):
             if count:
                 unreported.append(Unreported(printable(path[:200]), reason))
         else:
             absolute = posixpath.normpath(posixpath.join(measured.cwd, path)) if path[0] != "/" else path
             lines[absolute] = either(lines.get(absolute, b""), numbits)
+            arcs[absolute] = branches.either(arcs.get(absolute, b""), steps)
     if not recorded:
         left_out = tuple((printable(str(name)[:200]), int(count)) for name, count in measured.left_out)
-        raise NothingMeasured(measured.pid, left_out)
-    return Checked(lines, tuple(unreported))
+        raise NothingMeasured(measured.pid, left_out, measured.settings.file if measured.settings else "")
+    return Checked(lines, tuple(unreported), None if measured.arcs is None else arcs)
 
 
 def _count(numbits: bytes) -> int:
@@ -148,9 +167,18 @@ def _odd(path: str, numbits: bytes) -> str:
     return ""
 
 
+def _odd_arcs(arcs: bytes) -> str:
+    """Why these arcs cannot be part of a report, or an empty string."""
+    if not branches.sound(arcs):
+        return "arcs that cannot be"
+    return f"line numbers of {MAX_LINE} and more" if branches.largest_line(arcs) >= MAX_LINE else ""
+
+
 def lines_of(arcs: bytes) -> bytes:
-    """The lines that packed arcs lead from and to, packed."""
-    return pack_lines({line for number in unpack_arcs(arcs) for line in arc_ends(number) if line > 0})
+    """The lines that packed arcs, not checked yet, lead from and to, packed."""
+    if not branches.sound(arcs):
+        return b""
+    return pack_lines({line for line in branches.lines_of(arcs) if line < MAX_LINE})
 
 
 def either(one: bytes, other: bytes) -> bytes:
@@ -161,16 +189,28 @@ def either(one: bytes, other: bytes) -> bytes:
     return (int.from_bytes(one, "little") | int.from_bytes(other, "little")).to_bytes(size, "little")
 
 
-def fill(data: CoverageData, lines: Mapping[str, bytes], context: str = "") -> None:
-    """Put packed lines into coverage's data, in batches so that few numbers are in memory at a time."""
+def fill(
+    data: CoverageData, lines: Mapping[str, bytes], context: str = "", arcs: Mapping[str, bytes] | None = None
+) -> None:
+    """Put packed lines, or arcs without trails, into coverage's data; in batches, so that little is in memory."""
     if context:
         data.set_context(context)
-    batch: dict[str, set[int]] = {}
+    if arcs is None:
+        for batch in _batches(lines, lambda numbits: unpack_lines(numbits) - {0}):
+            data.add_lines(batch)
+        return
+    for steps in _batches(arcs, lambda packed: {arc_ends(number) for number in unpack_arcs(packed)}):
+        data.add_arcs(steps)
+    data.touch_files(arcs)  # add_arcs leaves out files without any
+
+
+def _batches(packed: Mapping[str, bytes], unpack: Callable[[bytes], set[T]]) -> Iterator[dict[str, set[T]]]:
+    batch: dict[str, set[T]] = {}
     size = 0
-    for path in sorted(lines):
-        batch[path] = unpack_lines(lines[path]) - {0}
+    for path in sorted(packed):
+        batch[path] = unpack(packed[path])
         size += len(batch[path])
         if size > _BATCH:
-            data.add_lines(batch)
+            yield batch
             batch, size = {}, 0
-    data.add_lines(batch)
+    yield batch

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from coverage import Coverage, CoverageData
@@ -17,14 +18,15 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
+from attach.report import arcs as branches
 from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
 from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
-from attach.report.reporter import TargetSources
+from attach.report.reporter import TargetSources, first_lines
 from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
 from attach.report.sources import Source, read_local, read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
 
 #: A format's place, or the setting that tells it. coverage annotates beside the sources, which are the
@@ -111,6 +113,9 @@ class _Report:
         self._analyzed = [want.format for want in wanted if want.format != "data"]
         self._plugin = TargetSources(keep=len(self._analyzed) > 1)
         self._coverage = Coverage(data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register])
+        self._settings = measured.settings if options.rcfile is None else None
+        if self._settings is not None:
+            self._settings.apply(self._coverage, places=measured.is_ours)
         self._relative = bool(self._coverage.get_option("run:relative_files"))
         aliases = self._aliases()
         self._settle_names()
@@ -120,16 +125,26 @@ class _Report:
         self._lines: dict[str, bytes] = {}
         for path, numbits in checked.lines.items():
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
+        self._arcs = None if checked.arcs is None else self._settled(checked.arcs, sources)
         self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
 
     def _aliases(self) -> PathAliases:
         """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
         aliases = PathAliases(relative=self._relative)
-        for result, *patterns in cast("dict[str, list[str]]", self._coverage.get_option("paths")).values():
+        paths = cast("dict[str, list[str]]", self._coverage.get_option("paths"))
+        if self._settings is not None:
+            paths = self._settings.absolute_paths()
+        for result, *patterns in paths.values():
             for pattern in patterns:
                 aliases.add(pattern, result)
         return aliases
+
+    def _mapped(self, names: Iterable[str]) -> dict[str, Source]:
+        """The sources that ``[paths]`` lead to: the operator's own, or by the project's own settings, the target's."""
+        if self._settings is not None:
+            return {name: source for name, source in read_sources(self._measured, names).items() if source.content}
+        return {name: read_local(name) for name in names}
 
     def _settle_names(self) -> None:
         """Keep coverage from looking up names, which are the target's, in the operator's file system."""
@@ -144,16 +159,37 @@ class _Report:
         """Give coverage the files that have a source; returns the names it knows them by."""
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
+        arcs: dict[str, bytes] = {}
+        names = {path: aliases.map(path) for path in sources}
+        mapped = self._mapped({name for path, name in names.items() if name != path})
         for path, source in sources.items():
-            name = aliases.map(path)
-            local = source if name == path else read_local(name)
-            name = report_name(relative_filename(name) if self._relative else name)
+            name = names[path] if names[path] in mapped else path
+            local = mapped.get(name, source)
+            name = report_name(self._relative_name(name) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:
                 contents[name] = local.content
                 lines[name] = either(lines.get(name, b""), self._lines[path])
-        return self._plugin.claim(self._coverage, contents, lines, self._measured.context)
+                if self._arcs is not None:
+                    arcs[name] = branches.either(arcs.get(name, b""), self._arcs[path])
+        steps = None if self._arcs is None else arcs
+        return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
+
+    @staticmethod
+    def _settled(arcs: dict[str, bytes], sources: dict[str, Source]) -> dict[str, bytes]:
+        """The arcs by the paths of the sources, told from trails with their help."""
+        found: dict[str, bytes] = {}
+        for path, packed in arcs.items():
+            source = sources[path]
+            settled = branches.settled(packed, partial(first_lines, source.content))
+            found[source.path] = branches.either(found.get(source.path, b""), settled)
+        return found
+
+    def _relative_name(self, path: str) -> str:
+        """A name of ``[run] relative_files``: below the project's folder, or the working directory."""
+        folder = os.path.join(self._settings.base, "") if self._settings is not None else ""
+        return path[len(folder) :] if folder and path.startswith(folder) else relative_filename(path)
 
     def output(self, want: Wanted, out: TextIO) -> Output:
         """The place of a report."""
@@ -208,10 +244,11 @@ class _Report:
     def _save(self, place: str) -> None:
         """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
         data = CoverageData(basename=place)
-        lines = self._lines
+        lines, arcs = self._lines, self._arcs
         if self._relative:
-            lines = {relative_filename(path): numbits for path, numbits in lines.items()}
-        fill(data, lines, self._measured.context)
+            lines = {self._relative_name(path): numbits for path, numbits in lines.items()}
+            arcs = arcs and {self._relative_name(path): packed for path, packed in arcs.items()}
+        fill(data, lines, self._measured.context, arcs)
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
@@ -248,6 +285,14 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
+        return (*self._notes_of_full(), *self._notes_of_version())
+
+    def _notes_of_full(self) -> tuple[str, ...]:
+        if not self._measured.full:
+            return ()
+        return ("the process has run code of 100,000 file names, and what came later was not measured",)
+
+    def _notes_of_version(self) -> tuple[str, ...]:
         ours, theirs = sys.version_info[:2], self._measured.python[:2]
         if not self._analyzed or ours == theirs:
             return ()

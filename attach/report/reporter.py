@@ -17,6 +17,7 @@ from coverage.parser import PythonParser
 from coverage.plugin import CodeRegion, FileReporter
 from coverage.python import PythonFileReporter
 
+from attach.report.arcs import first_lines_of
 from attach.report.data import fill
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ def decoded(content: bytes) -> str:
     encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
     text = content.decode(encoding, "replace")
     return text if text.endswith("\n") or not text else text + "\n"
+
+
+def first_lines(content: bytes | None) -> dict[int, int]:
+    """For lines of statements of several lines the first one; empty if the source cannot be read as Python."""
+    try:
+        return first_lines_of(decoded(content or b""))
+    except (SyntaxError, LookupError):
+        return {}
 
 
 class TargetFileReporter(PythonFileReporter):
@@ -100,9 +109,14 @@ class TargetSources(CoveragePlugin):
         registry.add_file_tracer(self)
 
     def claim(
-        self, coverage: Coverage, contents: Mapping[str, bytes], lines: Mapping[str, bytes], context: str
+        self,
+        coverage: Coverage,
+        contents: Mapping[str, bytes],
+        lines: Mapping[str, bytes],
+        arcs: Mapping[str, bytes] | None,
+        context: str,
     ) -> list[str]:
-        """Put `lines` of the files with these `contents` into `coverage`; returns the names it knows them by.
+        """Put `lines`, or `arcs`, of the files with these `contents` into `coverage`; returns the names it knows.
 
         `coverage` must have ``[run] relative_files``: otherwise it resolves every name in the operator's file
         system. Its HTML report looks for a file's lines under the absolute path even then (html.py,
@@ -112,8 +126,14 @@ class TargetSources(CoveragePlugin):
         self._coverage, self._contents = coverage, contents
         self.exclude = "|".join(f"(?:{regex})" for regex in coverage.get_exclude_list())
         self._paths = {relative_filename(path): path for path in contents}
-        fill(data, lines, context)
-        fill(data, {name: lines[path] for name, path in self._paths.items() if name != path}, context)
+        other_names = {name: path for name, path in self._paths.items() if name != path}
+        fill(data, lines, context, arcs)
+        fill(
+            data,
+            {name: lines[path] for name, path in other_names.items()},
+            context,
+            None if arcs is None else {name: arcs[path] for name, path in other_names.items()},
+        )
         data.add_file_tracers(dict.fromkeys(self._paths, self._coverage_plugin_name))
         return sorted(self._paths)
 

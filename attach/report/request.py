@@ -34,6 +34,8 @@ class Wanted:
 class Options:
     """How to report; None leaves it to the configuration file `rcfile`, or else to coverage's defaults.
 
+    `rcfile` None means what the measurement was started with, "" that none is read.
+
     `contexts` shows the label of each line in HTML and JSON.
     """
 

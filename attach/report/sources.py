@@ -21,7 +21,7 @@ from attach.report.rights import owner_of, with_rights_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attach.report.data import Measured
+    from attach.report.data import Measured, Owner
 
 #: Bytes of one source, and of all together.
 MAX_SOURCE = 16 << 20
@@ -46,15 +46,21 @@ class Source:
 
 def read_sources(measured: Measured, paths: Iterable[str]) -> dict[str, Source]:
     """Read `paths` as the target sees them; what cannot be read has its reason, nothing is raised for it."""
-    owner = measured.owner or owner_of(measured.pid)
+    return read_files(measured.root, measured.owner or owner_of(measured.pid), paths, measured.started)
+
+
+def read_files(
+    root_path: str, owner: Owner | None, paths: Iterable[str], started: float | None = None
+) -> dict[str, Source]:
+    """Read `paths` below `root_path` with the rights of `owner`; as `read_sources`."""
     listed = list(paths)
     try:
-        root = os.open(measured.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = os.open(root_path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         gone = "the process has ended, and its view of the file system with it"
         return {path: Source(path, None, gone) for path in listed}
     try:
-        return with_rights_of(owner, lambda: _read_all(root, listed, measured.started))
+        return with_rights_of(owner, lambda: _read_all(root, listed, started))
     except PermissionError as error:
         return {path: Source(path, None, str(error)) for path in listed}
     finally:

@@ -28,10 +28,11 @@ COMMANDS = {
     "detach": ("detach", "Remove the agent completely."),
     "ps": ("ps", "List the Python processes."),
     "doctor": ("doctor", "Say whether and how one could attach, without doing it."),
+    "fetch-tracers": ("fetch_tracers", "Download coverage.py's tracers ahead of time."),
     "demo": ("demo", "Start a sample server, attach, measure, report."),
 }
 #: those that are about no process in particular
-GLOBAL_COMMANDS = ("ps", "doctor", "demo")
+GLOBAL_COMMANDS = ("ps", "doctor", "fetch-tracers", "demo")
 
 
 class PidFirst(click.Group):

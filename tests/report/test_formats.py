@@ -259,7 +259,7 @@ def test_nothing_measured_tells_what_ran() -> None:
     """An empty measurement is an error that names what did run and the commands that show it."""
     library = ("the standard library", 40)
     for left_out, texts in (
-        ((library, ("radicale", 1)), ("radicale (1 line)", "library (40 lines)", "--discard", "--source radicale")),
+        ((library, ("radicale", 1)), ("radicale (1 file)", "library (40 files)", "--discard", "--source radicale")),
         ((("/srv/my app", 3),), ("--source '/srv/my app'",)),
         ((library,), ("start-coverage -L",)),
     ):

@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .program import installed_program, not_loaded
 from .recording import Recording
 from .scope import Scope
 
@@ -44,6 +45,9 @@ class Coverage:
         self._collector: Any = None
         self._recording: Recording | None = None
         self._chosen: Pairs = ()
+        self._program: tuple[str, ...] = ()
+        #: What the operator who started has left for those who report.
+        self.settings = ""
         self._started_at = 0.0
 
     def start(self, options: Pairs) -> Pairs:
@@ -51,25 +55,31 @@ class Coverage:
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
         `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). Raises AgentError: coverage-running,
-        coverage-options-differ, bad-option, core-unavailable, tracer-needed, or one of the collector's.
+        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots.
+
+        Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
+        one of the collector's.
         """
         if self._collector is not None:
             raise AgentError("coverage-running", "coverage is being measured already")
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
+        settings = given.pop("settings", "")
         chosen = _checked(given)
         if self._recording is not None and chosen != self._chosen:
             raise AgentError(
                 "coverage-options-differ",
                 "there is data that was measured with other options; one report cannot tell the two apart",
             )
-        recording = self._recording or Recording(_scope_of(chosen), dict(chosen)["branch"])
+        program = () if _is_bounded(chosen) else installed_program()
+        recording = self._recording or Recording(_scope_of(chosen, program), dict(chosen)["branch"])
         collector = self._new_collector(recording, core, tracer)
         collector.start()
         self._collector = collector
         self._recording = recording
         self._chosen = chosen
+        self._program = tuple(name for name, _ in program)
+        self.settings = settings
         self._started_at = time.monotonic()
         return self.status()
 
@@ -106,10 +116,16 @@ class Coverage:
                 ("files", files),
                 ("lines", lines),
                 ("scope", self._chosen),
+                ("program", self._program),
+                ("not_loaded", self._not_loaded()),
                 ("left_out", self._recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", self._recording.is_full()),
             ]
         return tuple(pairs)
+
+    def _not_loaded(self) -> tuple[str, ...]:
+        chosen = dict(self._chosen)
+        return not_loaded(chosen["source_pkgs"], chosen["source_dirs"])
 
     def holds_data(self) -> bool:
         """Is there anything that a snapshot would want, now or later?"""
@@ -135,8 +151,6 @@ class Coverage:
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
-            if recording.branch:
-                raise AgentError("core-unavailable", "branches cannot be measured with the core monitoring yet")
             return MonitoringCollector(recording, self._pause)
         from .ctracer import TracerCollector
 
@@ -160,9 +174,15 @@ def _checked(given: dict[str, Any]) -> Pairs:
     return tuple(chosen)
 
 
-def _scope_of(chosen: Pairs) -> Scope:
+def _is_bounded(chosen: Pairs) -> bool:
+    """Does the operator say where what is measured ends?"""
+    given = dict(chosen)
+    return bool(given["source_dirs"] or given["source_pkgs"] or given["include"])
+
+
+def _scope_of(chosen: Pairs, program: tuple[tuple[str, str], ...]) -> Scope:
     given = dict(chosen)
     try:
-        return Scope(**{name: given[name] for name, _ in _SCOPE_OPTIONS})
+        return Scope(program=[place for _, place in program], **{name: given[name] for name, _ in _SCOPE_OPTIONS})
     except (ValueError, OverflowError, RecursionError) as error:
         raise AgentError("bad-option", "a pattern cannot be compiled: %s" % error) from None

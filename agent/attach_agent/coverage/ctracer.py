@@ -42,8 +42,8 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if
-    `library.find` finds none.
+    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
+    in the process or installed for it.
     """
 
     core = "ctracer"
@@ -82,11 +82,9 @@ class TracerCollector:
         """
         refuse_greenlets()
         refuse_audit_hooks()
-        types = library.find()
+        types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
-            if not self._content:
-                raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
-            types = library.load(self._content)
+            raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
         self._threads = ThreadStates()

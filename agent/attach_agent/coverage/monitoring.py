@@ -1,8 +1,9 @@
-"""Lines through sys.monitoring (PEP 669), Python 3.12 and later.
+"""Lines through sys.monitoring (PEP 669), Python 3.12 and later, and branches, Python 3.14 and later.
 
-Each line costs one callback the first time it runs and nothing after that, because every callback answers
-DISABLE. Code is discovered when it starts or resumes, so that only files in scope are ever instrumented for
-lines; what is running already is found on the stacks. Other tools and their events are left as they are.
+Each line, and each way out of a branch, costs one callback the first time it runs and nothing after that,
+because every callback answers DISABLE. Code is discovered when it starts or resumes, so that only files in
+scope are ever instrumented for lines; what is running already is found on the stacks. Other tools and their
+events are left as they are.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from _weakref import ref
 
 from ..errors import AgentError
 from ..stacks import greenlets, running_code, wait_until_left
+from ..wire import LINE_BITS, arc
+from .branches import Branches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import CodeType
-    from typing import Any, Callable, Iterable
+    from typing import Any
 
     from .recording import Recording
 
@@ -27,7 +31,11 @@ _TOOL_NAME = "live-attach"
 
 
 class MonitoringCollector:
-    """Records lines into `recording` from `start` until `stop`."""
+    """Records lines, or arcs and trails, into `recording` from `start` until `stop`.
+
+    These are the arcs that coverage.py records on this core (coverage/sysmon.py): from each line to itself, to the next
+    that runs for the first time, out of the code, and those of branches.
+    """
 
     core = "monitoring"
 
@@ -36,12 +44,16 @@ class MonitoringCollector:
         self._pause = pause
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._tool = -1
+        self._local_events = 0
+        self._callbacks: dict[int, Callable[..., Any]] = {}
         self._callback_codes: frozenset[int] = frozenset()
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
         #: different files may compare equal; weak so that a program that makes code without end can also free
         #: it.
         self._watched: dict[int, ref[CodeType]] = {}
         self._prune_at = 10_000
+        #: id(code) -> the line that was reported last; with branches only.
+        self._last_lines: dict[int, int] = {}
 
     def start(self) -> None:
         """Watch all threads, from the next line on that each of them runs.
@@ -58,12 +70,14 @@ class MonitoringCollector:
     def _start_tool(self) -> None:
         monitoring = self._monitoring
         events = monitoring.events
-        on_start, on_throw, on_line = self._callbacks()
-        self._callback_codes = frozenset(id(callback.__code__) for callback in (on_start, on_throw, on_line))
-        monitoring.register_callback(self._tool, events.PY_START, on_start)
-        monitoring.register_callback(self._tool, events.PY_RESUME, on_start)
-        monitoring.register_callback(self._tool, events.PY_THROW, on_throw)
-        monitoring.register_callback(self._tool, events.LINE, on_line)
+        on_start, on_throw = self._discovering_callbacks()
+        self._callbacks = {events.PY_START: on_start, events.PY_RESUME: on_start, events.PY_THROW: on_throw}
+        local = self._branch_callbacks() if self._recording.branch else {events.LINE: self._line_callback()}
+        self._local_events = sum(local)
+        self._callbacks.update(local)
+        self._callback_codes = frozenset(id(callback.__code__) for callback in self._callbacks.values())
+        for event, callback in self._callbacks.items():
+            monitoring.register_callback(self._tool, event, callback)
         monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME | events.PY_THROW)
         # Who held the tool id before us (we ourselves, perhaps) may have disabled PY_START in code that did
         # not run since: CPython keeps that in the code, by id, across free_tool_id, and such code would never
@@ -84,6 +98,7 @@ class MonitoringCollector:
         """Lines were taken away from the recording: have each of them reported once more."""
         # A callback under way has added its line before that, perhaps, and is about to answer DISABLE.
         wait_until_left(self._callback_codes, self._pause)
+        self._last_lines.clear()
         self._monitoring.restart_events()
 
     def stop(self) -> None:
@@ -92,7 +107,8 @@ class MonitoringCollector:
         events = monitoring.events
         tool = self._tool
         monitoring.set_events(tool, 0)
-        for event in (events.PY_START, events.PY_RESUME, events.PY_THROW):
+        discovering = (events.PY_START, events.PY_RESUME, events.PY_THROW)
+        for event in discovering:
             monitoring.register_callback(tool, event, None)
         # a callback under way may be about to watch one more code object
         wait_until_left(self._callback_codes, self._pause)
@@ -101,21 +117,20 @@ class MonitoringCollector:
             if code is not None:
                 monitoring.set_local_events(tool, code, 0)
         self._watched.clear()
-        monitoring.register_callback(tool, events.LINE, None)
+        for event in self._callbacks.keys() - discovering:
+            monitoring.register_callback(tool, event, None)
         # or about to answer DISABLE for an id that may soon be another tool's
         wait_until_left(self._callback_codes, self._pause)
         monitoring.free_tool_id(tool)
         self._tool = -1
 
-    def _callbacks(self) -> Iterable[Callable[..., Any]]:
-        """The three callbacks, as closures: they run in the target's threads and have to be quick.
+    # The callbacks are closures: they run in the target's threads and have to be quick. An exception would come out of
+    # the line of user code that is running. So they do little that can fail, and they catch little either: a signal
+    # handler that runs in between may raise what is meant for that user code. Where the stack ends, though, the next
+    # event of its kind comes again.
 
-        An exception would come out of the line of user code that is running. So they do nothing that can
-        fail, and they catch nothing either: a signal handler that runs in between may raise what is meant for
-        that user code.
-        """
+    def _discovering_callbacks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         disable = self._monitoring.DISABLE
-        set_of = self._recording.by_code_name.get
         lines_of = self._recording.lines_of
         watch = self._watch
         frame_at = sys._getframe
@@ -136,13 +151,68 @@ class MonitoringCollector:
             except RecursionError:
                 return
 
+        return on_start, on_throw
+
+    def _line_callback(self) -> Callable[..., Any]:
+        disable = self._monitoring.DISABLE
+        set_of = self._recording.by_code_name.get
+
         def on_line(code: CodeType, line: int) -> Any:
             lines = set_of(code.co_filename)
             if lines is not None:
                 lines.add(line)
             return disable
 
-        return on_start, on_throw, on_line
+        return on_line
+
+    def _branch_callbacks(self) -> dict[int, Callable[..., Any]]:
+        """By event, what is called instead of the line callback."""
+        disable = self._monitoring.DISABLE
+        events = self._monitoring.events
+        set_of = self._recording.by_code_name.get
+        last_lines = self._last_lines
+        trail = Branches().trail
+        frame_at = sys._getframe
+
+        def on_line(code: CodeType, line: int) -> Any:
+            arcs = set_of(code.co_filename)
+            if arcs is not None:
+                before = last_lines.get(id(code), line)
+                last_lines[id(code)] = line
+                arcs.add(line | line << LINE_BITS)  # wire.arc, without a call
+                if before != line:
+                    arcs.add(before | line << LINE_BITS)
+            return disable
+
+        def on_return(code: CodeType, _offset: int, _value: object) -> Any:
+            arcs = set_of(code.co_filename)
+            if arcs is not None:
+                line = frame_at(1).f_lineno
+                last_lines.pop(id(code), None)
+                if line is not None:
+                    try:
+                        arcs.add(arc(line, -code.co_firstlineno))
+                    except RecursionError:
+                        return None
+            return disable
+
+        def on_branch(code: CodeType, source: int, destination: int) -> Any:
+            arcs = set_of(code.co_filename)
+            if arcs is not None:
+                try:
+                    found = trail(code, source, destination)
+                except RecursionError:
+                    return None
+                if found:
+                    arcs.add(found)
+            return disable
+
+        return {
+            events.LINE: on_line,
+            events.PY_RETURN: on_return,
+            events.BRANCH_LEFT: on_branch,
+            events.BRANCH_RIGHT: on_branch,
+        }
 
     def _watch_all(self, running: Iterable[Any]) -> None:
         for code, module_globals in running:
@@ -151,10 +221,15 @@ class MonitoringCollector:
 
     def _watch(self, code: CodeType) -> None:
         """Have the lines of this code object reported; remember it, so that `stop` can undo that."""
+        if code.co_name == "__annotate__":  # evaluates annotations (PEP 649): its lines did not run, coverage says
+            return
         known = self._watched.get(id(code))
         if known is None or known() is not code:  # an id may be used again
+            if code.co_name == "__annotate__":  # PEP 649: coverage.py leaves such code out, too
+                return
+            self._last_lines.pop(id(code), None)
             # in this order: another thread that finds the code known must find it instrumented too
-            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+            self._monitoring.set_local_events(self._tool, code, self._local_events)
             self._watched[id(code)] = ref(code)
             if len(self._watched) >= self._prune_at:
                 self._prune()
@@ -164,6 +239,7 @@ class MonitoringCollector:
         for key in list(self._watched):
             known = self._watched.get(key)
             if known is not None and known() is None:
+                self._last_lines.pop(key, None)
                 known = self._watched.pop(key, None)
                 if known is not None and known() is not None:  # the id was used again in this moment
                     self._watched[key] = known

@@ -1,4 +1,4 @@
-"""What was measured: for each file a set of line numbers, or of arcs (`wire.arc`) where branches are measured.
+"""What was measured: for each file a set of line numbers, or of arcs and trails (`wire`) where branches are measured.
 
 The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
 run. So a snapshot is a copy, and no lock is needed anywhere.
@@ -7,7 +7,7 @@ run. So a snapshot is a copy, and no lock is needed anywhere.
 from __future__ import annotations
 
 from ..source import OperatorSource
-from ..wire import pack_arcs, pack_lines
+from ..wire import arc, pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
+        #: hold what the tracer puts there.
+        self.narrow_arcs = False
         #: Absolute path -> lines or arcs, in the order of discovery; only `lines_of` adds to it.
         self.files: dict[str, set[int]] = {}
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
@@ -70,11 +73,21 @@ class Recording:
         for index in range(max(cursor, 0), len(names)):
             found = self.files[names[index]].copy()
             if found:
-                packed.append((names[index], pack_arcs(found) if self.branch else pack_lines(_sound(found))))
+                packed.append((names[index], self._packed(found)))
                 size += len(packed[-1][1])
             if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
                 return index + 1, tuple(packed)
         return -1, tuple(packed)
+
+    def _packed(self, found: set[int]) -> bytes:
+        """What a set of lines or arcs holds, for the operator."""
+        if not self.branch:
+            return pack_lines(_sound(found))
+        return pack_arcs(set(map(_widened, found)) if self.narrow_arcs else found)
+
+    def arc(self, start: int, end: int) -> int:
+        """An arc as the sets hold it."""
+        return _narrowed(start, end) if self.narrow_arcs else arc(start, end)
 
     def totals(self) -> tuple[int, int]:
         """How many files have lines, and how many lines, or arcs."""
@@ -101,3 +114,14 @@ def _sound(lines: set[int]) -> set[int]:
     if min(lines) >= 0 and max(lines) <= MAX_LINE:
         return lines
     return {line for line in lines if 0 <= line <= MAX_LINE}
+
+
+def _narrowed(start: int, end: int) -> int:
+    """An arc as the C tracer of coverage.py before 2026 packs it."""
+    return abs(start) | abs(end) << 20 | (start < 0) << 40 | (end < 0) << 41
+
+
+def _widened(number: int) -> int:
+    """The arc that `_narrowed` has packed, as `wire.arc` does it."""
+    start, end = number & 0xFFFFF, number >> 20 & 0xFFFFF
+    return arc(-start if number >> 40 & 1 else start, -end if number >> 41 & 1 else end)

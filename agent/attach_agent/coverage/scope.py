@@ -25,7 +25,8 @@ class Scope:
 
     `source_dirs` are absolute folders, `source_pkgs` names of modules, `include` and `omit` regular
     expressions that are matched from the start of the absolute path (coverage's globs, compiled by the
-    operator), `pylib` is coverage's ``-L``. Raises ValueError for a bad expression.
+    operator), `pylib` is coverage's ``-L``, `program` are the places of `program.installed_program`, which count if
+    neither sources nor `include` are given. Raises ValueError for a bad expression.
     """
 
     def __init__(
@@ -35,12 +36,15 @@ class Scope:
         include: Iterable[str] = (),
         omit: Iterable[str] = (),
         pylib: bool = False,
+        *,
+        program: Iterable[str] = (),
     ) -> None:
         self._folders = _with_resolved(source_dirs)
         self._packages = tuple(source_pkgs)
         self._include = _compile(include)
         self._omit = _compile(omit)
         self._pylib = pylib
+        self._program = tuple(program)
         self._library = _library_folders()
         self._own = _own_folder()
         self._bases = _bases_of_relative_names()
@@ -70,7 +74,7 @@ class Scope:
         if self._include:
             return _matches(self._include, path)
         if is_installed(path):
-            return False
+            return path.startswith(self._program)
         return self._pylib or not path.startswith(self._library)
 
     def _in_source(self, path: str, module_globals: dict[str, Any]) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from attach.errors import CoverageNotStarted, NotAttached
 from attach_cli import console, sessions
 from attach_cli.main import joining_options
+
+if TYPE_CHECKING:
+    from attach.report import Measured
 
 FORMATS = {
     "html": ("DIR", "htmlcov", "HTML pages into a directory"),
@@ -34,7 +37,8 @@ def _format_options(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--text", is_flag=True, help="A table on stdout; the default if no format is given.")
 @click.option("-m", "--show-missing", is_flag=True, help="Show the lines that did not run, in the table.")
 @click.option("--fail-under", type=float, metavar="N", help="Exit with 2 if the total is below N per cent.")
-@click.option("--rcfile", metavar="FILE", help="Read coverage.py's settings for reports from this file.")
+@click.option("--rcfile", metavar="FILE", help="Go by this configuration, not by that of start-coverage.")
+@click.option("--no-rcfile", "rcfile", flag_value="", help="Go by no configuration.")
 @joining_options
 @click.pass_context
 def command(
@@ -70,6 +74,7 @@ def command(
     with session:
         measured = session.coverage.snapshot()
     options = Options(rcfile=rcfile, show_missing=show_missing or None, fail_under=fail_under)
+    _say_settings(measured, rcfile)
     result = write(measured, wanted, out=sys.stdout, options=options)
     for name, place in result.written:
         if place != "-":
@@ -87,6 +92,15 @@ def command(
     if result.fail_under is not None:
         console.say(f"Failed: the total is below {result.fail_under:g} %.")
     ctx.exit(result.exit_code)
+
+
+def _say_settings(measured: Measured, rcfile: str | None) -> None:
+    """What the reports go by, where the command line does not say it."""
+    if rcfile is None and measured.settings is not None:
+        summary = measured.settings.summary_of_reports()
+        for line in (summary and f"Using {summary}", *measured.settings.not_reported(places=measured.is_ours)):
+            if line:
+                console.say(console.escaped(line))
 
 
 def _page(name: str, place: str) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from attach import Scope
 from attach.listing import python_children
 from attach_cli import console, sessions
 from attach_cli.main import attach_options
+from attach_cli.working import working
+
+if TYPE_CHECKING:
+    from attach.report.settings import Settings
 
 
 @click.command("start-coverage")
@@ -15,18 +23,24 @@ from attach_cli.main import attach_options
 @click.option("--include", multiple=True, metavar="GLOB", help="Measure only files that match.")
 @click.option("--omit", multiple=True, metavar="GLOB", help="Do not measure files that match.")
 @click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
+@click.option("--rcfile", metavar="FILE", help="Go by this configuration instead of the project's.")
+@click.option("--no-rcfile", "rcfile", flag_value="", help="Go by no configuration.")
 @attach_options
-def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool) -> None:
+def command(
+    *, source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool, rcfile: str | None
+) -> None:
     """Measure line coverage in a running process from now on.
 
-    Every thread is measured, and the functions that were running before too. Without options that is everything but
-    the standard library and installed packages. The process goes on while it is measured, and after you leave.
+    Every thread is measured, and the functions that were running before too. What is measured is what the coverage.py
+    configuration of its project says, and these options before that; else everything but the standard library and
+    installed packages. The process goes on while it is measured, and after you leave.
     """
+    scope = Scope(_split(source), _split(include), _split(omit), pylib)
     session = sessions.attach(sessions.pid())
     try:
-        status = session.coverage.start(
-            Scope(_split(source), _split(include), _split(omit), pylib), log=console.step_log()
-        )
+        settings = None if rcfile == "" else session.coverage.configuration(rcfile)
+        status = session.coverage.start(scope, settings=settings, log=console.step_log(), working=working)
+        loaded = session.coverage.modules() if status["not_loaded"] else []
     except BaseException:  # nothing was started: leave nothing
         session.abandon()
         raise
@@ -34,10 +48,36 @@ def command(source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, 
     pid = session.process.pid
     python = ".".join(map(str, session.connection.hello.python))
     console.say(f"Measuring process {pid} (CPython {python}, {status['core']}).")
+    for line in _explained(status, settings and settings.without(scope.replaced()), loaded):
+        console.say(console.escaped(line))
     workers = python_children(session.process)
     if workers:
         console.say(f"Its children that run Python are not measured: {', '.join(map(str, workers))}. Attach to each.")
     console.say(f"See what ran with:  attach {pid} snapshot --html")
+
+
+def _explained(status: dict[str, Any], settings: Settings | None, loaded: Sequence[str]) -> Iterator[str]:
+    """What the measurement goes by, and what about it may surprise."""
+    if settings is not None:
+        yield f"Using {settings.summary()}"
+        yield from settings.warnings
+        yield from settings.not_honoured()
+        if settings["run:branch"] and not dict(status["scope"])["branch"]:
+            yield "[run] branch has no effect: this process cannot be measured that way, so lines are."
+    if status["program"]:
+        yield f"The program is an installed package, which is measured too: {', '.join(status['program'])}"
+    for name in status["not_loaded"]:
+        yield _not_loaded(name, loaded)
+
+
+def _not_loaded(name: str, loaded: Sequence[str]) -> str:
+    """What to say about a source that nothing loaded belongs to: a typo, or a module that comes later."""
+    if name.startswith("/"):
+        return f"No module that is loaded lies in {name}."
+    depth = name.count(".")
+    close = get_close_matches(name, {".".join(module.split(".")[: depth + 1]) for module in loaded})
+    similar = f"close: {', '.join(close)}" if close else "no folder has that name either"
+    return f"No module {name} is loaded; {similar}."
 
 
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:

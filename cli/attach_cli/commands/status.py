@@ -26,6 +26,8 @@ def command(as_json: bool) -> None:
     else:
         with session:
             status = session.status()
+            coverage = dict(status["coverage"]) or None
+            settings = session.coverage.settings() if coverage else None
             hello = session.connection.hello
             found.update(
                 attached=True,
@@ -33,7 +35,8 @@ def command(as_json: bool) -> None:
                 python=".".join(map(str, hello.python)),
                 attached_seconds=round(float(status["attached_seconds"]), 1),
                 operators=status["operators"],
-                coverage=dict(status["coverage"]) or None,
+                coverage=coverage,
+                configuration=settings and settings.summary(),
                 running=int(status["running"]),
             )
     click.echo(json.dumps(found, default=str) if as_json else "\n".join(_lines(found)))
@@ -56,6 +59,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"coverage: stopped, {recorded}")
     else:
         lines.append("coverage: not started")
+    if coverage.get("full"):
+        lines.append("coverage: 100,000 file names were seen, later ones are not measured")
+    if coverage.get("program"):
+        names = ", ".join(map(str, coverage["program"]))
+        lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
+    if found.get("configuration"):
+        lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:
         lines.append(f"exec: code of {found['running']} operator{'s'[found['running'] == 1 :]} is running")
     return lines

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attach.channel import tracers
+from attach.channel.tracer_builds import build
 from attach.errors import TracerUnavailable
 from tests.support.cache import cache_directory, locked
 from tests.support.interpreters import Interpreter, unavailable
@@ -22,13 +23,13 @@ def tracer_of(interpreter: Interpreter) -> Path | None:
     """coverage.py's tracer for this interpreter, from the cache or the package index; None if it needs none."""
     if interpreter.version >= (3, 12):
         return None
-    tracer = tracers._Tracer(interpreter.version, "glibc", os.uname().machine)
-    if tracers._cached(tracer, print) is None:
+    wanted = build(interpreter.version)
+    if not tracers.is_cached(wanted):
         try:
             tracers.fetch(interpreter.version)
         except TracerUnavailable as error:
             unavailable(error.message)
-    return tracer.path
+    return tracers.path_of(wanted)
 
 
 def coverage_for(interpreter: Interpreter) -> Path:
@@ -51,14 +52,16 @@ def package(interpreter: Interpreter, requirement: str) -> Path:
     return folder
 
 
-def run(interpreter: Interpreter, program: str, *args: str, path: Path | None = None) -> Any:
-    """What the program reports, once it has ended well. `path` is one more folder of modules."""
+def run(interpreter: Interpreter, program: str, *args: str, path: Path | None = None, tracer: bool = True) -> Any:
+    """What the program reports, once it has ended well. `path` is one more folder of modules, `tracer` as an operator
+    would bring it.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (AGENT, path) if path else (AGENT,)))
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    tracer = tracer_of(interpreter)
-    if tracer is not None:
-        environment["TRACER"] = str(tracer)
+    brought = tracer_of(interpreter) if tracer else None
+    if brought is not None:
+        environment["TRACER"] = str(brought)
     done = subprocess.run(
         [interpreter.path, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", PROGRAMS / program, *args],
         check=False,

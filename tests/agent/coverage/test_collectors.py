@@ -1,5 +1,8 @@
 """Both collectors, each on its versions of Python: what is reported is what ran, and nothing stays behind."""
 
+import shutil
+from pathlib import Path
+
 from tests.agent.coverage.support import PROGRAMS, coverage_for, package, run
 from tests.support.interpreters import Interpreter, before_version, from_version, on_interpreters
 from tests.support.marks import lines_marked
@@ -162,3 +165,21 @@ def test_code_made_at_run_time_is_freed(interpreter: Interpreter) -> None:
     found = run(interpreter, "made_code.py")
     assert found["watched"] < 12_000
     assert found["alive"] < 10
+
+
+@before_version("3.12")
+def test_installed_tracer(interpreter: Interpreter, tmp_path: Path) -> None:
+    """The tracer of a coverage.py that is installed for the process is used, unless others could have written it."""
+    (folder,) = coverage_for(interpreter).glob("coverage/tracer.*.so")
+    own = tmp_path / "coverage" / folder.name
+    own.parent.mkdir()
+    shutil.copy(folder, own)
+    own.chmod(0o644)
+    assert run(interpreter, "installed_tracer.py", path=tmp_path, tracer=False)["slug"] == "tracer-needed"
+    (tmp_path / "coverage-7.3.0.dist-info").mkdir()
+    assert run(interpreter, "installed_tracer.py", path=tmp_path, tracer=False)["slug"] == "tracer-needed"
+    (tmp_path / "coverage-7.3.0.dist-info").rename(tmp_path / "coverage-7.4.0.dist-info")
+    found = run(interpreter, "installed_tracer.py", path=tmp_path, tracer=False)
+    assert found == {"slug": None, "measured": True, "imported": False}
+    own.chmod(0o666)
+    assert run(interpreter, "installed_tracer.py", path=tmp_path, tracer=False)["slug"] == "tracer-needed"

@@ -3,7 +3,7 @@
 from attach_agent.coverage import recording
 from attach_agent.coverage.recording import MAX_LINE, PAGE_BYTES, PAGE_FILES, Recording
 from attach_agent.coverage.scope import Scope
-from attach_agent.wire import unpack_lines
+from attach_agent.wire import arc_ends, unpack_arcs, unpack_lines
 
 
 def make(files: int, lines: set[int]) -> Recording:
@@ -85,3 +85,16 @@ def test_left_out() -> None:
     assert made.left_out(10) == (("flask", 2), ("six", 1))
     assert made.left_out(1) == (("flask", 2),)
     assert made.totals() == (3, 3)
+
+
+def test_arcs_of_older_tracers() -> None:
+    """Arcs that an older tracer has packed with fewer bits come out as all others do."""
+    for narrow in (False, True):
+        made = Recording(Scope(), branch=True)
+        made.narrow_arcs = narrow
+        found = made.lines_of("/srv/a.py", {})
+        assert found is not None
+        arcs = {(-1, 1), (1, 70_000), (70_000, -1), (5, 5)}
+        found.update(made.arc(*ends) for ends in arcs)
+        ((_, packed),) = made.page(0)[1]
+        assert {arc_ends(number) for number in unpack_arcs(packed)} == arcs

@@ -1,0 +1,56 @@
+"""``attach fetch-tracers``"""
+
+from __future__ import annotations
+
+import click
+
+from attach.channel import tracers
+from attach.channel.tracer_builds import COVERAGE, MACHINES, PLATFORMS, Version, build
+from attach_cli import console
+from attach_cli.main import common_options
+from attach_cli.working import working
+
+
+@click.command("fetch-tracers")
+@click.argument("versions", metavar="[VERSION]...", nargs=-1)
+@click.option("--libc", type=click.Choice(list(PLATFORMS)), default="glibc", help="Of the processes (default glibc).")
+@click.option("--machine", type=click.Choice(list(MACHINES)), help="Of the processes (default this one's).")
+@click.option("--list", "listing", is_flag=True, help="List what is there, for every machine; fetch nothing.")
+@common_options
+def command(versions: tuple[str, ...], libc: str, machine: str | None, listing: bool) -> None:
+    """Download coverage.py's compiled tracers, so that start-coverage works without a package index later.
+
+    VERSION is that of a process's Python, such as 3.9; all that there are by default. Those that are there already are
+    not fetched again. They are kept in ~/.cache/live-attach/tracers, which may be copied to other machines.
+    """
+    if listing:
+        if versions:
+            raise click.UsageError("--list lists them all; give no version")
+        _list()
+        return
+    wanted = [_parsed(version) for version in versions] or sorted(COVERAGE)
+    for version in wanted:
+        one = build(version, libc, machine or "")
+        if tracers.is_cached(one):
+            console.say(f"Python {one.python}: there already, {tracers.path_of(one)}")
+            continue
+        path = tracers.fetch(version, libc=libc, machine=one.machine, working=working)
+        console.say(f"Python {one.python}: fetched, {path}")
+
+
+def _parsed(text: str) -> Version:
+    for version in COVERAGE:
+        if text == f"{version[0]}.{version[1]}":
+            return version
+    known = ", ".join(f"{major}.{minor}" for major, minor in sorted(COVERAGE))
+    raise click.UsageError(f"there is no tracer for Python {text!r}, but for {known}")
+
+
+def _list() -> None:
+    rows = [
+        (one.python, one.release, one.libc, one.machine, str(tracers.path_of(one))) for one in tracers.cached_builds()
+    ]
+    if rows:
+        click.echo(console.table(rows, ("PYTHON", "COVERAGE", "LIBC", "MACHINE", "FILE")))
+    else:
+        console.say("There are none. Fetch them with:  attach fetch-tracers")

@@ -1,0 +1,5 @@
+"""Only values."""
+FIRST = 1
+SECOND = (
+    2
+)

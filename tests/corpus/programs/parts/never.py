@@ -1,0 +1,3 @@
+"""Nobody imports it."""
+
+VALUE = 1
