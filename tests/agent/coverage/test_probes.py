@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.agent.coverage import test_collectors as shared
-from tests.support.interpreters import Interpreter, before_version
+from tests.agent.coverage.support import run
+from tests.support.interpreters import Interpreter, before_version, on_interpreters
 
+#: All but what depends on ``exec``, whose code has no probes: the imports below are in its place.
 SHARED = [
     shared.test_old_and_new_frames,
     shared.test_equal_to_coverage,
@@ -14,7 +16,6 @@ SHARED = [
     shared.test_stop_leaves_nothing,
     shared.test_no_line_is_lost_by_snapshots,
     shared.test_threads_come_and_go,
-    shared.test_exceptions_of_signal_handlers,
     shared.test_forks,
     shared.test_line_numbers_of_old_frames,
     shared.test_threads_without_hook,
@@ -23,11 +24,82 @@ SHARED = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORE", "probes")
+
+
 @before_version("3.12")
 @pytest.mark.parametrize("promise", SHARED, ids=lambda promise: promise.__name__[5:])
-def test_as_every_collector(
-    promise: Callable[[Interpreter], None], interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_every_collector(promise: Callable[[Interpreter], None], interpreter: Interpreter) -> None:
     """What is promised of the other collectors is kept by probes."""
-    monkeypatch.setenv("CORE", "probes")
     promise(interpreter)
+
+
+@before_version("3.12")
+def test_standard_library(interpreter: Interpreter) -> None:
+    """Thousands of code objects are rewritten into equal ones; run, they do the same, and tell a tracer's lines."""
+    found = run(interpreter, "probes_library.py")
+    plain = run(interpreter, "probes_library.py", "plain")
+    assert all(found["opcodes"])
+    assert found["count"] > 3000
+    assert found["values"] == plain["values"]
+    assert found["lines"] == plain["lines"]
+
+
+@before_version("3.12")
+def test_every_code_object_is_put_back(interpreter: Interpreter) -> None:
+    """Functions get their very code objects back, also those made meanwhile; what others have set is left alone."""
+    found = run(interpreter, "probes_leave_nothing.py")
+    assert found["core"] == "probes" and {"plain", "Thing.attribute", "old_frame.<locals>.inner"} <= set(
+        found["changed"]
+    )
+    assert found["different"] == found["left"] == found["hashes"] == []
+    assert found["replaced"] and found["closure"] and found["old_frame"] and found["hook"]
+
+
+@before_version("3.12")
+def test_what_code_with_probes_looks_like(interpreter: Interpreter) -> None:
+    """Its names stay, it can be hashed and pickled by value; marshal refuses it; it does not burden the collector."""
+    found = run(interpreter, "probes_leave_nothing.py")
+    assert found["kept"] and found["hashable"]
+    assert found["pickled"] == "dict" and not found["marshalled"]
+    assert found["objects"] < 20
+    assert found["inner"]
+
+
+@before_version("3.12")
+def test_traced_threads(interpreter: Interpreter) -> None:
+    """Only what runs or is suspended at the attach is traced, and only until it ends."""
+    found = run(interpreter, "probes_threads.py")
+    assert found["traced"] == {"waiting": True, "ended": False, "main": False, "beside": False}
+    assert found["rest"] == [2]
+    assert found["found"] == {"measured.py": [9, 10, 11, 12]}
+
+
+@before_version("3.12")
+def test_lines_taken_away(interpreter: Interpreter) -> None:
+    """Each line is in one picture, never in none, however often lines are taken away; what runs again comes again."""
+    found = run(interpreter, "probes_rearmed.py")
+    assert found["missing"] == found["last"] == []
+    assert found["pictures"] > 20
+    assert found["turns"][1:] == [True, True]
+
+
+@before_version("3.12")
+def test_imports(interpreter: Interpreter) -> None:
+    """Modules imported later are measured from their first line on, tracebacks and signal handlers undisturbed."""
+    found = run(interpreter, "probes_imports.py")
+    assert found["lost"] == found["refused"] == 0 and found["raised"] > 50
+    assert found["wrong"] == [] and found["complete"] == 300
+    assert found["same"]
+
+
+@on_interpreters("3.8", "3.11")
+def test_c_tracer_instead(interpreter: Interpreter) -> None:
+    """Where probes cannot be used the C tracer measures, and the status says why; branches are refused."""
+    found = run(interpreter, "probes_instead.py")
+    assert found["frozen"] == ["ctracer", "objects are hidden from the garbage collector (gc.freeze)", True]
+    assert found["reader"] == ["ctracer", "numba reads bytecode", True]
+    assert found["plain"] == ["probes", None, True]
+    assert found["branches"][0] == "core-unavailable"

@@ -49,6 +49,18 @@ class Window(_ctypes._Pointer):  # type: ignore[type-arg]
         _copy(_ctypes.addressof(self), _ctypes.addressof(target), _WORD)
 
 
+class _Unmarshallable:
+    """Among the constants of code with probes it makes ``marshal`` refuse the code, whose windows it would not keep."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[type[Any], tuple[()]]:
+        return tuple, ()
+
+
+UNMARSHALLABLE = _Unmarshallable()
+
+
 def close(windows: list[Window], size: int) -> None:
     """From here on they look at memory of their own, at least `size` bytes, that stays as long as any of them."""
     nowhere = _nowhere

@@ -20,7 +20,7 @@ from .bytecode import (
     STORE_SUBSCR,
     Instructions,
 )
-from .memory import Window, look_at_code, untrack_constants
+from .memory import UNMARSHALLABLE, Window, look_at_code, untrack_constants
 from .places import lines_of, places
 from .tables import replaced
 
@@ -68,7 +68,7 @@ def rewrite(code: CodeType, nested: Callable[[CodeType], CodeType]) -> Rewritten
     constants += (JUMP_FORWARD, window)
     layout = Layout(instructions, {index: _length(first, first + 2 + n) for n, index in enumerate(wanted)})
     offsets = tuple(layout.positions[index] for index in wanted)
-    constants += offsets
+    constants += (*offsets, UNMARSHALLABLE)
     content = layout.assemble({index: _probe(first, first + 2 + n) for n, index in enumerate(wanted)})
     new = code.replace(
         co_code=content,
