@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import _thread
 import time
+from itertools import chain
 
 from ...errors import AgentError
-from ...stacks import running_code, wait_until_left
+from ...stacks import current_stacks, running_code, wait_until_left
 from .. import library
 from .finding import Suspended, functions, young_functions
 from .imports import ImportHook
 from .old_frames import OldFrames
+from .reaching import Reaching
 from .registry import Registry
 from .selftest import unusable
 
@@ -33,6 +35,9 @@ POLL_SECONDS = 0.1
 
 #: How often all objects of the process are looked through for functions that nothing told us about.
 SCAN_SECONDS = 10.0
+
+#: How often, while something is traced, we look whether probes have told its lines elsewhere.
+COLLECT_SECONDS = 1.0
 
 #: We rewrite for that long, then other threads get their turn for as long.
 SLICE_SECONDS, REST_SECONDS = 0.001, 0.0005
@@ -51,6 +56,7 @@ class ProbesCollector:
         self._native = native
         self._pause = pause
         self._registry = Registry(recording)
+        self._reaching = Reaching(self._registry)
         self._tracer: OldFrames | None = self._new_tracer(content)
         self._hook: ImportHook | None = None
         self._suspended = Suspended()
@@ -106,6 +112,13 @@ class ProbesCollector:
         with self._lock:
             self._registry.collect(self._breathe)
             self._registry.arm(self._breathe)
+            if self._reason or not self._watching:
+                return
+            if self._tracer is None:
+                self._trace_again()
+            else:
+                self._tracer.everywhere = self._must_be_everywhere()
+                self._tracer.resume()
 
     def stop(self) -> None:
         """Give every function its own code back; what was recorded stays.
@@ -135,7 +148,7 @@ class ProbesCollector:
     # ---- in the agent's threads ----
 
     def _new_tracer(self, content: bytes) -> OldFrames:
-        return OldFrames(self._recording, self._native, self._pause, content, self._registry.is_covered)
+        return OldFrames(self._recording, self._native, self._pause, content, self._reaching.has_unseen)
 
     def _new_locks(self) -> None:
         allocate = self._native(_thread, "allocate_lock", "allocate")
@@ -175,13 +188,12 @@ class ProbesCollector:
         self._breathe()
 
     def _find_old_frames(self) -> None:
-        """From here on only those threads are traced that run code without probes."""
-        assert self._tracer is not None
+        """From here on only those threads are traced that need it."""
         self._waiting = self._suspended.find(self._is_old, self._pause)
-        for code in [self._suspended.code_of(reference) for reference in self._waiting]:
-            if code is not None:
-                self._registry.adopt(code)
-        for code, namespace in running_code():
+        waiting = [self._suspended.frame_of(reference) for reference in self._waiting]
+        old = [(frame.f_code, frame.f_globals) for frame in waiting if frame is not None]
+        del waiting
+        for code, namespace in old + running_code():
             if self._is_old(code, namespace):
                 self._registry.replacement(code, namespace)
                 self._registry.adopt(code)
@@ -200,7 +212,7 @@ class ProbesCollector:
 
     def _watch(self) -> None:
         """Look after what nothing tells us, until `stop`."""
-        scanned_at = time.monotonic()
+        scanned_at = collected_at = time.monotonic()
         try:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
@@ -210,37 +222,52 @@ class ProbesCollector:
                         self._cover_all()
                         with self._lock:
                             self._registry.prune()
-                        scanned_at = time.monotonic()
-                    self._look_after_tracer()
+                        scanned_at = collected_at = time.monotonic()
+                    with self._lock:
+                        if self._tracer is not None and time.monotonic() - collected_at > COLLECT_SECONDS:
+                            self._registry.collect(self._breathe)
+                            collected_at = time.monotonic()
+                        self._look_after_tracer()
                 except MemoryError:
                     continue
         finally:
             self._watching = False
 
     def _look_after_tracer(self) -> None:
-        """Trace as long as something runs, or waits, in code without probes."""
+        """Trace as long as something without probes runs, or waits, that has lines to tell."""
         running = running_code()
         for code, namespace in running:
             self._recording.lines_of(code.co_filename, namespace)  # what is left out is told with what runs
         if self._tracer is None:
-            self._look_for_long_ones(running)
+            # of what began to run without probes (`exec`) only that which stays
+            before, self._uncovered = self._uncovered, {id(item[0]) for item in running if self._is_old(*item)}
+            if before & self._uncovered or self._must_be_everywhere():
+                self._trace_again()
             return
-        self._waiting = [item for item in self._waiting if self._suspended.code_of(item) is not None]
-        self._tracer.everywhere = bool(self._waiting) or self._registry.totals()[1] > 0
+        self._tracer.everywhere = self._must_be_everywhere()
         if self._tracer.needed():
             return
         # such code may have left something suspended that it made
         self._waiting = self._suspended.find(self._is_old, self._pause)
-        self._tracer.everywhere = bool(self._waiting)
+        self._tracer.everywhere = self._must_be_everywhere()
         if not self._tracer.needed():
             self._stop_tracer()
 
-    def _look_for_long_ones(self, running: list[tuple[CodeType, dict[str, Any]]]) -> None:
-        """Trace once more if code without probes is running that was running at the last look too."""
-        before, self._uncovered = self._uncovered, {id(item[0]) for item in running if self._is_old(*item)}
-        if not before & self._uncovered and not self._registry.totals()[1]:
+    def _must_be_everywhere(self) -> bool:
+        """Something suspended may go on in any thread, and so may a function that could not be given probes."""
+        self._waiting = [reference for reference in self._waiting if self._suspended.frame_of(reference) is not None]
+        if self._registry.totals()[1]:
+            return True
+        frames = map(self._suspended.frame_of, self._waiting)
+        return any(frame is not None and self._reaching.has_unseen(frame) for frame in frames)
+
+    def _trace_again(self) -> None:
+        """Start the tracer if it is needed; it is loaded by now."""
+        everywhere = self._must_be_everywhere()
+        if not everywhere and not any(map(self._reaching.has_unseen, chain.from_iterable(current_stacks().values()))):
             return
-        tracer = self._new_tracer(b"")  # the library is loaded by now
+        tracer = self._new_tracer(b"")
+        tracer.everywhere = everywhere
         try:
             tracer.start()
         except AgentError:  # somebody else traces now

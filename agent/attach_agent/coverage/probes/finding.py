@@ -12,7 +12,7 @@ from ...stacks import heap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any
 
 _FUNCTION = type(lambda: None)
@@ -41,22 +41,16 @@ class Suspended:
         kinds = self._kinds
         found = []
         for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
-            code, frame = self._look(item)
-            if frame is not None and is_old(code, frame.f_globals):
+            frame = getattr(item, kinds[type(item)] + "frame")
+            if frame is not None and is_old(frame.f_code, frame.f_globals):
                 found.append(ref(item))
         return found
 
-    def _look(self, item: Any) -> tuple[Any, Any]:
-        prefix = self._kinds[type(item)]
-        return getattr(item, prefix + "code"), getattr(item, prefix + "frame")
-
-    def code_of(self, reference: Any) -> Any:
-        """Its code, or None if it has ended."""
+    def frame_of(self, reference: Any) -> FrameType | None:
+        """Its frame, or None if it has ended."""
         item = reference()
-        if item is None:
-            return None
-        code, frame = self._look(item)
-        return code if frame is not None else None
+        frame: FrameType | None = None if item is None else getattr(item, self._kinds[type(item)] + "frame")
+        return frame
 
 
 def _kinds() -> dict[type[Any], str]:

@@ -1,4 +1,4 @@
-"""The C tracer for frames that run code without probes: those that were there before us, until they end."""
+"""The C tracer for frames that run code without probes: those that were there before us, as long as they tell more."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..ctracer import TracerCollector
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any
 
     from ..recording import Recording
 
 
 class OldFrames(TracerCollector):
-    """Traces all threads while `everywhere`, else those on whose stack code runs that `is_covered` does not know."""
+    """Traces all threads while `everywhere`, else those that have a frame on their stack that `has_unseen` lines."""
 
     def __init__(
         self,
@@ -26,11 +26,11 @@ class OldFrames(TracerCollector):
         native: Callable[..., Any],
         pause: Callable[[float], object],
         content: bytes,
-        is_covered: Callable[[CodeType, dict[str, Any]], bool],
+        has_unseen: Callable[[FrameType], bool],
     ) -> None:
         super().__init__(recording, native, pause, content)
         self.everywhere = True
-        self._is_covered = is_covered
+        self._has_unseen = has_unseen
         self._thread_tracers: dict[int, Any] = {}
         self._callback_codes |= {id(TracerCollector._enter.__code__), id(self._is_old.__code__)}
 
@@ -41,9 +41,9 @@ class OldFrames(TracerCollector):
         super()._enter(frame, event, arg)
 
     def _is_old(self, frame: FrameType | None) -> bool:
-        """Does this frame, or one below it, run code without probes?"""
+        """Has this frame, or one below it, to be traced?"""
         while frame is not None:
-            if not self._is_covered(frame.f_code, frame.f_globals):
+            if self._has_unseen(frame):
                 return True
             frame = frame.f_back
         return False
@@ -53,18 +53,22 @@ class OldFrames(TracerCollector):
         return tracer
 
     def needed(self) -> bool:
-        """Does any thread run code without probes? Those that do not are released, unless `everywhere`."""
+        """Has any thread to be traced? Those that have not are released, unless `everywhere`."""
         needed = False
         stacks = current_stacks()
         for ident in list(self._thread_tracers):
             if ident not in stacks:
                 del self._thread_tracers[ident]
         for ident, stack in stacks.items():
-            if any(not self._is_covered(frame.f_code, frame.f_globals) for frame in stack):
+            if any(map(self._has_unseen, stack)):
                 needed = True
             elif not self.everywhere:
                 self._release(ident, stack)
         return needed or self.everywhere
+
+    def resume(self) -> None:
+        """Reach threads that were released; those that need not be traced leave at once."""
+        self._reach_threads()
 
     def _release(self, ident: int, stack: list[FrameType]) -> None:
         tracer = self._thread_tracers.pop(ident, None)
