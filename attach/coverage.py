@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attach.channel import tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
-from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, MeasurementRejected, OptionNotUsable
+from attach.errors import (
+    AgentUnreachable,
+    CoverageNotStarted,
+    CoverageRefused,
+    CoverageRunning,
+    MeasurementRejected,
+    OptionNotUsable,
+)
 from attach.inject import c_library
 from attach.process import Process
 from attach.project import finding
@@ -18,6 +26,7 @@ from attach.report.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from attach.report import Measured
+    from attach.report.plugin_files import PluginFile
 
 
 class Coverage:
@@ -45,13 +54,14 @@ class Coverage:
         log: Callable[[str], None] = quiet,
         working: tracers.Working = tracers.silently,
     ) -> dict[str, Any]:
-        """Measure lines from now on, in every thread and in the frames that are running; returns the status.
+        """Measure lines, or lines and branches, from now on, in every thread and in the frames that are running.
 
-        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well.
+        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well. Returns the status.
 
-        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool or the
-        process itself is in the way, TracerUnavailable if the process needs a tracer that cannot be had,
-        OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is downloaded.
+        Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool, the
+        process itself or data of other options is in the way, TracerUnavailable if the process needs a tracer that
+        cannot be had, OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is
+        downloaded.
         """
         self.connection.load("coverage")
         options = agent_options(self.process, scope, settings)
@@ -59,9 +69,9 @@ class Coverage:
             try:
                 return self._start(options, log, working)
             except RemoteError as error:
-                if error.slug != "core-unavailable" or settings is None or not settings["run:branch"]:
+                if error.slug != "core-unavailable" or scope.core != "auto":
                     raise
-                return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
+                return self._start((*options, ("core", "auto")), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
             raise self._translated(error) from None
 
@@ -128,7 +138,21 @@ class Coverage:
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(dict(status["coverage"]).get("full")),
+            plugin_files=self._plugin_files(),
         )
+
+    def _plugin_files(self) -> dict[str, PluginFile]:
+        """What the plug-ins in the process say about the files that they have measured."""
+        named = self._call("coverage_plugin_files")
+        if not named:
+            return {}
+        from attach.report.plugin_files import PluginFile
+
+        found = {str(path): PluginFile(str(plugin), problem="its plug-in does not answer") for path, plugin in named}
+        with suppress(AgentUnreachable):  # somebody else's code has not come back: the rest can be reported
+            for path, file in found.items():
+                found[path] = PluginFile.from_pairs(file.plugin, self._call("coverage_plugin_file", path))
+        return found
 
     def _is_ours(self) -> bool:
         """Whether the process could do itself whatever it has us do: same user, same file system."""
@@ -147,7 +171,7 @@ class Coverage:
     def _translated(self, error: RemoteError) -> Exception:
         pid = self.process.pid
         if error.slug == "coverage-running":
-            return CoverageRunning(pid)
+            return CoverageRunning(pid, error.message)
         if error.slug == "coverage-not-started":
             return CoverageNotStarted(pid)
         if error.slug == "bad-option":

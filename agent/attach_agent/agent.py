@@ -45,6 +45,8 @@ class Agent:
             "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
             "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
             "coverage_page": self.coverage_page,
+            "coverage_plugin_file": lambda path: self.started().plugin_file(path),
+            "coverage_plugin_files": lambda: self.started().plugin_files(),
             "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
             "coverage_stop": self.coverage_stop,

@@ -1,5 +1,7 @@
 """The trace function of every thread of this interpreter, read and set from one thread: CPython 3.8 - 3.11.
 
+(And what ``threadmoves`` has in common with it, for later ones.)
+
 ``sys.settrace`` reaches its own thread only, and before 3.12 nothing reaches the others. So the fields of
 ``PyThreadState`` are read and written in memory. The GIL allows it: a thread looks at its own only while it
 holds the GIL. Where the fields are is not assumed but found, by setting and removing a trace function on our
@@ -25,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
 
-_WORD = 8
+WORD = 8
 _INT_0, _INT_1 = b"\0\0\0\0", (1).to_bytes(4, sys.byteorder)
 #: Words of a thread state that are searched, and bytes of the structure that holds the count of traced
 #: threads.
@@ -36,7 +38,7 @@ _RUNTIME_BYTES = 2048
 _ALWAYS_TRACING = 1 << 20
 
 
-class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
+class Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "P"
 
 
@@ -81,7 +83,7 @@ class ThreadStates:
         Each of them calls it at its next event, in frames that have started since or whose ``f_trace`` it is.
         """
         this = self._current()
-        trampoline, target, on = _Pointer(self._trampoline), _Pointer(id(function)), _Size(self._flag_on)
+        trampoline, target, on = Pointer(self._trampoline), Pointer(id(function)), _Size(self._flag_on)
         with paused_collection():
             states, again = tee(self._states())
             untraced = compress(states, map(not_, self._words(again, self._function_at)))
@@ -89,18 +91,39 @@ class ThreadStates:
             done = list(
                 chain(
                     map(self._incref, repeat(id(function)), first),
-                    self._write(self._at(second, self._object_at), target, _WORD),
-                    self._write(self._at(third, self._function_at), trampoline, _WORD),
+                    self._write(self._at(second, self._object_at), target, WORD),
+                    self._write(self._at(third, self._function_at), trampoline, WORD),
                     self._write(self._flags(fourth), on, 1),
                 )
             )
         return done.count(None)  # what Py_IncRef returned
 
+    def replace(self, objects: list[Any], function: Any) -> None:
+        """Do ``sys.settrace(function)`` in all other threads that one of `objects` traces; no event is missed."""
+        this = self._current()
+        wanted = {id(item) for item in objects}
+        found: list[int] = []
+        trampoline, target = Pointer(self._trampoline), Pointer(id(function))
+        with paused_collection():
+            states, again = tee(self._states())
+            traced = compress(states, map(wanted.__contains__, self._words(again, self._object_at)))
+            first, second, third, fourth = tee(filter(this.__ne__, traced), 4)
+            list(
+                chain(
+                    map(found.append, self._words(first, self._object_at)),
+                    map(self._incref, repeat(id(function)), second),
+                    self._write(self._at(third, self._object_at), target, WORD),
+                    self._write(self._at(fourth, self._function_at), trampoline, WORD),
+                )
+            )
+        for address in found:
+            self._decref(address)
+
     def remove(self, objects: list[Any]) -> None:
         """Do ``sys.settrace(None)`` in every thread that one of `objects` traces, this one included."""
         wanted = {id(item) for item in objects}
         found: list[int] = []
-        zero = _Pointer(0)
+        zero = Pointer(0)
         with paused_collection():
             states, again = tee(self._states())
             traced = compress(states, map(wanted.__contains__, self._words(again, self._object_at)))
@@ -109,8 +132,8 @@ class ThreadStates:
             list(
                 chain(
                     map(found.append, self._words(first, self._object_at)),
-                    self._write(self._at(second, self._object_at), zero, _WORD),
-                    self._write(self._at(third, self._function_at), zero, _WORD),
+                    self._write(self._at(second, self._object_at), zero, WORD),
+                    self._write(self._at(third, self._function_at), zero, WORD),
                     self._write(self._flags(unprofiled), zero, 1),
                 )
             )
@@ -145,7 +168,7 @@ class ThreadStates:
 
     def _words(self, addresses: Iterator[int], offset: int) -> Iterator[int]:
         """The word at `offset` from each address."""
-        content = map(self._bytes_at, self._at(addresses, offset), repeat(_WORD))
+        content = map(self._bytes_at, self._at(addresses, offset), repeat(WORD))
         return map(int.from_bytes, content, repeat(sys.byteorder))
 
     def _flags(self, states: Iterator[int]) -> Iterator[int]:
@@ -166,29 +189,29 @@ class ThreadStates:
         def function(name: str, result: Any, *arguments: Any) -> Any:
             return _function(_ctypes.dlsym(library, name), result, *arguments)
 
-        self._current = function("PyThreadState_Get", _Pointer)
-        self._head = function("PyInterpreterState_ThreadHead", _Pointer, _Pointer)
-        self._next = function("PyThreadState_Next", _Pointer, _Pointer)
-        self._bytes_at = function("PyBytes_FromStringAndSize", _Object, _Pointer, _Size)
-        self._incref = function("Py_IncRef", None, _Pointer)
-        self._decref = function("Py_DecRef", None, _Pointer)
+        self._current = function("PyThreadState_Get", Pointer)
+        self._head = function("PyInterpreterState_ThreadHead", Pointer, Pointer)
+        self._next = function("PyThreadState_Next", Pointer, Pointer)
+        self._bytes_at = function("PyBytes_FromStringAndSize", _Object, Pointer, _Size)
+        self._incref = function("Py_IncRef", None, Pointer)
+        self._decref = function("Py_DecRef", None, Pointer)
         memmove = _ctypes._memmove_addr  # type: ignore[attr-defined]
-        self._copy = _function(memmove, _Pointer, _Pointer, _Pointer, _Size)
+        self._copy = _function(memmove, Pointer, Pointer, Pointer, _Size)
         # memmove of nothing returns its first argument: the object at an address, with the reference we hold
-        self._owned = _function(memmove, _Object, _Pointer, _Pointer, _Size)
+        self._owned = _function(memmove, _Object, Pointer, Pointer, _Size)
         if sys.version_info >= (3, 9):
-            self._interpreter = function("PyInterpreterState_Get", _Pointer)()
+            self._interpreter = function("PyInterpreterState_Get", Pointer)()
             self._runtime = self._interpreter
         else:
-            self._interpreter = function("_PyInterpreterState_Get", _Pointer)()
+            self._interpreter = function("_PyInterpreterState_Get", Pointer)()
             self._runtime = _ctypes.dlsym(library, "_PyRuntime")
 
     def _find_fields(self) -> None:
         """Where in a thread state the trace function, its object, the profile function and the flag are."""
         state = self._current()
-        before = self._bytes_at(state, _STATE_WORDS * _WORD)
+        before = self._bytes_at(state, _STATE_WORDS * WORD)
         sys.settrace(_probe)
-        during = self._bytes_at(state, _STATE_WORDS * _WORD)
+        during = self._bytes_at(state, _STATE_WORDS * WORD)
         old, new = memoryview(before).cast("L"), memoryview(during).cast("L")
         places = [
             index
@@ -198,12 +221,17 @@ class ThreadStates:
         if len(places) != 1:
             raise AgentError("unsupported-build", "the trace function is not where CPython keeps it")
         # c_profilefunc, c_tracefunc, c_profileobj, c_traceobj
-        self._object_at = places[0] * _WORD
-        self._function_at = self._object_at - 2 * _WORD
-        self._profiler_at = self._object_at - 3 * _WORD
+        self._object_at = places[0] * WORD
+        self._function_at = self._object_at - 2 * WORD
+        self._profiler_at = self._object_at - 3 * WORD
         self._trampoline = new[places[0] - 2]
+        self._find_flag(before, during)
+
+    def _find_flag(self, before: bytes, during: bytes) -> None:
+        """What makes the interpreter look for a trace function, given a thread state without one and with one."""
+        state = self._current()
         if sys.version_info >= (3, 10):
-            self._flag_at, self._cframe_at = 0, self._profiler_at - _WORD
+            self._flag_at, self._cframe_at = 0, self._profiler_at - WORD
         else:
             # int use_tracing; and perhaps padding, which holds anything
             near = range(self._profiler_at - 12, self._profiler_at, 4)

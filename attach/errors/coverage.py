@@ -7,8 +7,10 @@ _AS_BEFORE = "The process is as it was before."
 #: What to do about the agent's reasons not to measure; each is the slug of its section, too.
 REFUSALS = {
     "audit-hook": f"{_AS_BEFORE} Run it with Python 3.12 or later, or without the hook.",
+    "core-unavailable": f"{_AS_BEFORE} Leave --core out: the best for this version is taken then.",
     "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
-    "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
+    "greenlets": f"{_AS_BEFORE} From Python 3.12 on, leave --core out: lines are measured without a tracer there.",
+    "greenlets-unnoticed": "Nothing is shown. Forget it, then start again:  attach {pid} stop-coverage --discard",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
     "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",
     "tracer-busy": f"{_AS_BEFORE} Stop the other tracer first: a debugger, a profiler, or coverage run.",
@@ -28,9 +30,11 @@ class CoverageRunning(CoverageError):
     slug = "coverage-running"
     exit_code = EXIT_BUSY
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, difference: str = "") -> None:
+        """`difference` says which options it was started with and which are asked for now, if not the same."""
         super().__init__(
-            f"coverage is already running in process {pid}; nothing was changed",
+            f"coverage is already running in process {pid}; nothing was changed"
+            + (f" ({difference})" if difference else ""),
             f"See what ran with:  attach {pid} snapshot\n"
             f"To measure something else, first:  attach {pid} stop-coverage --discard",
         )
@@ -52,6 +56,8 @@ class CoverageRefused(CoverageError):
     exit_code = EXIT_BUSY
 
     def __init__(self, pid: int, reason: str, case: str = "") -> None:
+        if case == "coverage-options-differ":
+            reason = f"it has data that was measured with other options ({reason}), and one report cannot hold both"
         super().__init__(f"process {pid} cannot be measured: {reason}", REFUSALS.get(case, _AS_BEFORE).format(pid=pid))
         if case in REFUSALS:
             self.slug = case

@@ -152,6 +152,10 @@ class Settings:
             for pattern in self[name]
         ]
 
+    def wanted_plugins(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """The modules of plug-ins, each with its options."""
+        return tuple((name, tuple(self.plugins.get(name, {}).items())) for name in self["run:plugins"])
+
     def absolute_paths(self) -> dict[str, list[str]]:
         """``[paths]``; the first of each, to which the others lead, is below the project's folder if it is relative."""
         return {

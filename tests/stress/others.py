@@ -85,7 +85,7 @@ TOOLS = (
     Tool(
         "attach PID start-coverage",
         lambda _python, pid, _folder: [sys.executable, "-m", "attach", str(pid), "start-coverage"],
-        lambda _folder, output: "Measuring process" in output,
+        lambda _folder, output: "Measuring lines" in output,
     ),
     Tool(
         "pyrasite",

@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .plugins import Plugins
 from .program import installed_program, not_loaded
 from .recording import Recording
 from .scope import Scope
@@ -15,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .plugins import Wanted
 
     Pairs = tuple[tuple[str, Any], ...]
 
@@ -45,6 +48,11 @@ class Coverage:
         self._collector: Any = None
         self._recording: Recording | None = None
         self._chosen: Pairs = ()
+        self._wanted: Wanted = ()
+        self._plugins = Plugins(())
+        self._core = ""
+        #: `_chosen` in the operator's words.
+        self._label = ""
         self._program: tuple[str, ...] = ()
         #: What the operator who started has left for those who report.
         self.settings = ""
@@ -54,30 +62,33 @@ class Coverage:
         """Measure from now on, in every thread; returns `status`.
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
-        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots.
+        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer, probes) and ``tracer`` (bytes, for
+        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
+        was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`.
 
-        Raises AgentError: coverage-running, coverage-options-differ, bad-option, core-unavailable, tracer-needed, or
-        one of the collector's.
+        Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
+        tracer-needed, or one of the collector's.
         """
-        if self._collector is not None:
-            raise AgentError("coverage-running", "coverage is being measured already")
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
-        settings = given.pop("settings", "")
+        settings, label = given.pop("settings", ""), given.pop("label", "")
+        wanted = _checked_plugins(given.pop("plugins", ()))
         chosen = _checked(given)
-        if self._recording is not None and chosen != self._chosen:
-            raise AgentError(
-                "coverage-options-differ",
-                "there is data that was measured with other options; one report cannot tell the two apart",
-            )
+        branch = dict(chosen)["branch"]
+        self._refuse_running(chosen, core, label)
+        if wanted != self._wanted:
+            self._wanted, self._plugins = wanted, Plugins(wanted)
+        core = _core_for(core, branch, bool(self._plugins.file_tracers))
+        # lines are lines, but the arcs of two cores are not those that either of them would have recorded
+        if self._recording is not None and (chosen != self._chosen or (branch and core != self._core)):
+            raise AgentError("coverage-options-differ", self._difference(label))
         program = () if _is_bounded(chosen) else installed_program()
-        recording = self._recording or Recording(_scope_of(chosen, program), dict(chosen)["branch"])
+        recording = self._recording or Recording(_scope_of(chosen, program), branch)
         collector = self._new_collector(recording, core, tracer)
         collector.start()
         self._collector = collector
         self._recording = recording
-        self._chosen = chosen
+        self._chosen, self._core, self._label = chosen, core, label
         self._program = tuple(name for name, _ in program)
         self.settings = settings
         self._started_at = time.monotonic()
@@ -99,7 +110,25 @@ class Coverage:
         collector = self._collector
         if collector is not None and cursor <= 0:
             collector.collect()
-        return self._recording.page(cursor)
+        page = self._recording.page(cursor)
+        if collector is not None:
+            collector.verify()
+        if self._recording.spoiled:
+            raise AgentError("greenlets-unnoticed", self._recording.spoiled)
+        return page
+
+    def plugin_files(self) -> tuple[tuple[str, str], ...]:
+        """The files with lines that plug-ins have measured, and the name of the plug-in of each."""
+        if self._recording is None:
+            return ()
+        files = self._recording.files
+        return tuple(item for item in list(self._recording.plugin_files.items()) if files.get(item[0]))
+
+    def plugin_file(self, path: str) -> Pairs:
+        """What its plug-in says about one of `plugin_files`: see `Plugins.report`."""
+        if self._recording is None or path not in self._recording.plugin_files:
+            return ()
+        return self._plugins.report(self._recording.plugin_files[path], path, self._recording.lines_in(path))
 
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
@@ -118,6 +147,7 @@ class Coverage:
                 ("scope", self._chosen),
                 ("program", self._program),
                 ("not_loaded", self._not_loaded()),
+                ("plugins", self._plugins.state()),
                 ("left_out", self._recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", self._recording.is_full()),
             ]
@@ -135,26 +165,51 @@ class Coverage:
         """Stop and forget everything."""
         self.stop(discard=True)
 
-    def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
-        """The collector of that name; with ``auto`` the best for this version of Python and what is measured."""
-        best = "monitoring" if hasattr(sys, "monitoring") else "ctracer"
-        core = best if core == "auto" else core
-        if core == "probes" and recording.branch:
-            raise AgentError("core-unavailable", "branches cannot be measured with the core probes")
-        if core == "probes" and best == "ctracer":
-            from .probes.collector import ProbesCollector
+    def _refuse_running(self, chosen: Pairs, core: str, label: str) -> None:
+        if self._collector is None:
+            return
+        same = chosen == self._chosen and core in ("auto", self._core)
+        raise AgentError("coverage-running", "" if same else self._difference(label))
 
-            return ProbesCollector(recording, self._native, self._pause, tracer)
-        if core != best:
-            version = "%d.%d" % sys.version_info[:2]
-            raise AgentError("core-unavailable", "the core %s cannot be used with Python %s" % (core, version))
+    def _difference(self, label: str) -> str:
+        return "was: %s; now: %s" % (self._label, label)
+
+    def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
+        """The collector of that name, `_core_for`'s."""
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
+            self._plugins.need_tracer()
             return MonitoringCollector(recording, self._pause)
+        if core == "probes":
+            from .probes.collector import ProbesCollector
+
+            return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
         from .ctracer import TracerCollector
 
-        return TracerCollector(recording, self._native, self._pause, tracer)
+        return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
+
+
+def _core_for(core: str, branch: bool, plugins: bool) -> str:
+    """The core to use: with ``auto`` the best for this version of Python and what is measured.
+
+    Only the C tracer asks `plugins`.
+    """
+    events = getattr(getattr(sys, "monitoring", None), "events", None)
+    if branch:
+        from .branches import is_known
+
+        monitoring = hasattr(events, "BRANCH_LEFT") and is_known()
+    else:
+        monitoring = events is not None
+    if core == "auto":
+        return "monitoring" if monitoring and not plugins else "ctracer"
+    available = {"ctracer": True, "monitoring": monitoring, "probes": events is None and not branch}
+    if available.get(core):
+        return core
+    version = "%d.%d" % sys.version_info[:2]
+    what = "branches" if branch else "lines"
+    raise AgentError("core-unavailable", "the core %s cannot measure %s of Python %s" % (core, what, version))
 
 
 def _checked(given: dict[str, Any]) -> Pairs:
@@ -172,6 +227,18 @@ def _checked(given: dict[str, Any]) -> Pairs:
     if given:
         raise AgentError("bad-option", "there is no option %s" % ", ".join(sorted(given)))
     return tuple(chosen)
+
+
+def _checked_plugins(given: Any) -> Wanted:
+    """Pairs of a module and of pairs of texts, which are its options."""
+    try:
+        wanted = tuple((name, tuple((key, value) for key, value in options)) for name, options in given)
+        texts = [text for name, options in wanted for text in (name, *(item for pair in options for item in pair))]
+    except (TypeError, ValueError):
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise AgentError("bad-option", "the option plugins has a value of the wrong kind")
+    return wanted
 
 
 def _is_bounded(chosen: Pairs) -> bool:

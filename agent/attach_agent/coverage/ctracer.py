@@ -1,4 +1,4 @@
-"""Lines or arcs through coverage.py's C tracer, Python 3.8 - 3.11.
+"""Lines or arcs through coverage.py's C tracer: the core of Python 3.8 - 3.11, and of branches before 3.14.
 
 Every thread has a tracer of its own, which keeps a stack of the files of the frames it has seen entered. So a
 thread is not given its tracer from outside but installs it itself: `TracerCollector._enter` becomes its trace
@@ -16,10 +16,12 @@ import sys
 
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
-from ..threadstates import ThreadStates
-from . import library
+from ..threadmoves import thread_states
+from ..wire import arc
+from . import greenlets, library
+from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
-from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
+from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..threadstates import ThreadStates
+    from .plugins import Plugins
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -42,14 +46,19 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
-    in the process or installed for it.
+    `plugins` may claim files; `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer,
+    needed if `library` finds none in the process or installed for it.
     """
 
     core = "ctracer"
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+        self,
+        recording: Recording,
+        plugins: Plugins,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
     ) -> None:
         self._recording = recording
         self._native = native
@@ -64,10 +73,14 @@ class TracerCollector:
         self._prune_at = 100
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
+        self._claims = Claims(plugins, recording, self._give_up)
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
         self._watching = False
+        #: None until the process has loaded greenlet.
+        self._greenlets: greenlets.Greenlets | None = None
+        self._greenlet_is_coming = False
         self._threads: ThreadStates
         self._fork_callbacks: list[Any]
         self._wake = native(_thread, "allocate_lock", "allocate")()
@@ -80,15 +93,19 @@ class TracerCollector:
         is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
         `ThreadStates`. Then nothing was changed.
         """
-        refuse_greenlets()
+        greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
-        self._threads = ThreadStates()
+        if greenlet is not None:
+            self._follow_greenlets(greenlet)
+        self._threads = thread_states()
         self._refuse_other_tracers()
+        if self._recording.branch:
+            self._recording.narrow_arcs = self._packs_narrowly()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         self._fork_callbacks = library.fork_callbacks(types[0])
@@ -111,6 +128,8 @@ class TracerCollector:
         if self._left:  # a grandchild: what traces it now is not ours
             return
         self._left = self._stopping = True
+        if self._greenlets is not None:
+            self._greenlets.end()
         sys.settrace(None)
         self._threads.unforce_tracing()
         set_thread_hook(self._entry, None)
@@ -139,6 +158,8 @@ class TracerCollector:
         self._wake.release()
         while self._watching:
             self._pause(0.001)
+        if self._greenlets is not None:
+            self._greenlets.end()
         # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
         set_thread_hook(self._entry, None)
@@ -159,6 +180,7 @@ class TracerCollector:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
+        self._claims.raise_pending()
         if self._stopping:
             sys.settrace(None)
             return
@@ -179,11 +201,34 @@ class TracerCollector:
                 # date (Objects/frameobject.c, frame_settrace), the tracer's own does not.
                 entered.f_trace = tracer
                 tracer(entered, "call", None)
+                if entered is not frame or event != "call":
+                    self._show_line(tracer, entered)
+            if self._greenlets is not None:
+                self._greenlets.entered(tracer)
             if event != "call":
                 tracer(frame, event, arg)
         except BaseException:
             self._give_up(frame)
             raise
+
+    def _show_line(self, tracer: Any, frame: FrameType) -> None:
+        """Make the tracer start the next arc at the line where this frame is, if it does not.
+
+        From Python 3.11 on it tells a frame that begins from one that goes on by the argument of the instruction it is
+        at, 0 for one that begins. This one does not begin, but its instruction may have a 0: the tracer takes the next
+        line for the first one of the function. The line where we are is shown to it as that first line, which did not
+        happen either, but that step we can take back.
+        """
+        code = frame.f_code
+        lines = self._recording.by_code_name.get(code.co_filename)
+        if sys.version_info < (3, 11) or not self._recording.branch or lines is None or frame.f_lineno is None:
+            return
+        if code.co_code[frame.f_lasti + 1] == 0:
+            first = self._recording.arc(-code.co_firstlineno, frame.f_lineno)
+            happened = first in lines
+            tracer(frame, "line", None)
+            if not happened:
+                lines.discard(first)
 
     def _give_up(self, frame: FrameType) -> None:
         """A signal handler of the target has raised an exception in our code, which is meant for the code below.
@@ -195,6 +240,8 @@ class TracerCollector:
         sys.settrace(self._entry)
         if tracer is not None:
             tracer.stop()
+        if self._greenlets is not None:
+            self._greenlets.forget_current()
         traced: FrameType | None = frame
         while traced is not None:
             traced.f_trace = self._entry
@@ -219,14 +266,42 @@ class TracerCollector:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
             set_thread_hook(None, self._entry)
+        if self._greenlets is None and greenlets.is_being_imported(frame):
+            self._greenlet_comes()
         try:
+            claimed = self._claims.claim(filename, frame, self._disposition)
+            if claimed is not None:
+                return claimed
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
             self._undecided.append(filename)
             return self._left_out
         return self._left_out if lines is None else self._disposition(filename, True)
 
+    def _greenlet_comes(self) -> None:
+        """The program imports greenlet in this thread, and nobody has switched yet: follow each switch from here on."""
+        self._greenlet_is_coming = True
+        module = greenlets.load()
+        if module is None:
+            return
+        following = self._follow_greenlets(module)
+        current = sys.gettrace()
+        # the tracers of the other threads do not know their greenlets: they begin anew
+        self._threads.replace(self._mine(), self._entry)
+        this = sys._getframe()
+        for stack in current_stacks().values():
+            for frame in () if this in stack else stack:
+                if frame.f_trace is None or self._is_mine(frame.f_trace):
+                    frame.f_trace = self._entry
+        following.entered(current)
+
     # ---- in the agent's threads ----
+
+    def _follow_greenlets(self, module: Any) -> greenlets.Greenlets:
+        following = greenlets.Greenlets(module, self._native, self._entry, self._is_mine)
+        self._callback_codes |= following.codes
+        self._greenlets = following
+        return following
 
     def _prepare(self, make_tracer: Any, make_disposition: Any) -> None:
         """What all tracers have in common (coverage/collector.py, Collector._start_tracer)."""
@@ -234,8 +309,10 @@ class TracerCollector:
         self._make_disposition = make_disposition
         self._left_out = self._disposition("", False)
         # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns None.
-        no_lock = [].clear
+        # But `_should_trace` has made the set before, so there is nothing to lock. What is called instead must not fail
+        # at the limit of recursion, or the tracer takes the caller's lines for the callee's from then on, as it does
+        # under coverage.py. From 3.9 on a call of a type does not count (vectorcall), in 3.8 there is no such callable.
+        no_lock: Any = tuple if sys.version_info >= (3, 9) else [].clear
         self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
             ("should_trace", self._should_trace),
@@ -244,14 +321,30 @@ class TracerCollector:
             ("lock_data", no_lock),
             ("unlock_data", no_lock),
             ("file_tracers", {}),
-            # for plugins, concurrency libraries and dynamic contexts
-            ("check_include", None),
+            ("check_include", self._claims.check_include),
+            # for concurrency libraries and dynamic contexts; our file tracers do not fail
             ("concur_id_func", None),
             ("disable_plugin", None),
             ("should_start_context", None),
             ("switch_context", None),
             ("warn", None),
         )
+
+    def _packs_narrowly(self) -> bool:
+        """See `Recording.narrow_arcs`. Nothing tells a tracer's version, so it is shown a line to record."""
+        name = "<live-attach>"
+        recorded: set[int] = set()
+        own = {"data": {name: recorded}, "should_trace_cache": {name: self._disposition(name, True)}}
+        tracer = self._make_tracer()
+        for attribute, value in self._settings:
+            setattr(tracer, attribute, own.get(attribute, value))
+        tracer.start()
+        try:
+            exec(compile("0", name, "exec"), {})
+        finally:
+            sys.settrace(None)
+            tracer.stop()
+        return arc(1, -1) not in recorded
 
     def _disposition(self, filename: str, trace: bool) -> Any:
         disposition = self._make_disposition()
@@ -295,12 +388,22 @@ class TracerCollector:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
                     set_thread_hook(None, self._entry)  # threading may have been imported since
+                    self.verify()
                     self._reach_threads()
                     self._tidy()
                 except MemoryError:
                     continue
         finally:
             self._watching = False
+
+    def verify(self) -> None:
+        """Mark the recording if greenlets were switched without our noticing, and lines may be in the wrong file."""
+        if self._greenlets is None:
+            unnoticed = greenlets.is_loaded() and not self._greenlet_is_coming
+        else:
+            unnoticed = self._greenlets.went_unnoticed()
+        if unnoticed:
+            self._recording.spoiled = "it has switched greenlets unnoticed, and lines may be in the wrong files"
 
     def _tidy(self) -> None:
         while self._undecided:
@@ -309,11 +412,9 @@ class TracerCollector:
             self._dispositions.clear()
         if len(self._tracers) >= self._prune_at:
             for key in list(self._tracers):
-                tracer = self._tracers[key]
-                # its thread has ended and no frame refers to it: the dictionary does, we do, and the call does
-                if sys.getrefcount(tracer) == 3:
-                    tracer.stop()
-                    del self._tracers[key]
+                # its thread has ended and no frame refers to it
+                if _references(self._tracers, key) == ALONE:
+                    self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
 
     def _mine(self) -> list[Any]:
@@ -322,3 +423,11 @@ class TracerCollector:
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
         return item is self._entry or id(item) in self._tracers
+
+
+def _references(items: dict[int, Any], key: int) -> int:
+    return sys.getrefcount(items[key])
+
+
+#: What `_references` counts of an object that only the dictionary refers to; versions differ in what a call adds.
+ALONE = _references({0: object()}, 0)

@@ -15,6 +15,7 @@ from ..errors import AgentError
 from ..stacks import greenlets, running_code, wait_until_left
 from ..wire import LINE_BITS, arc
 from .branches import Branches
+from .frames import suspended_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class MonitoringCollector:
         self._pause = pause
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._tool = -1
-        self._local_events = 0
+        self._global_events = self._local_events = 0
         self._callbacks: dict[int, Callable[..., Any]] = {}
         self._callback_codes: frozenset[int] = frozenset()
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
@@ -71,14 +72,18 @@ class MonitoringCollector:
         monitoring = self._monitoring
         events = monitoring.events
         on_start, on_throw = self._discovering_callbacks()
-        self._callbacks = {events.PY_START: on_start, events.PY_RESUME: on_start, events.PY_THROW: on_throw}
-        local = self._branch_callbacks() if self._recording.branch else {events.LINE: self._line_callback()}
-        self._local_events = sum(local)
-        self._callbacks.update(local)
+        discovering = {events.PY_START: on_start}
+        if self._recording.branch:
+            local = self._branch_callbacks()
+        else:
+            local = {events.LINE: self._line_callback()}
+            discovering.update({events.PY_RESUME: on_start, events.PY_THROW: on_throw})
+        self._global_events, self._local_events = sum(discovering), sum(local)
+        self._callbacks = {**discovering, **local}
         self._callback_codes = frozenset(id(callback.__code__) for callback in self._callbacks.values())
         for event, callback in self._callbacks.items():
             monitoring.register_callback(self._tool, event, callback)
-        monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME | events.PY_THROW)
+        monitoring.set_events(self._tool, self._global_events)
         # Who held the tool id before us (we ourselves, perhaps) may have disabled PY_START in code that did
         # not run since: CPython keeps that in the code, by id, across free_tool_id, and such code would never
         # be discovered. Other tools see some of their disabled events once more, as PEP 669 lets any tool
@@ -86,6 +91,11 @@ class MonitoringCollector:
         monitoring.restart_events()
         # What starts from here on is discovered by its event; what runs already is on a stack, a greenlet's perhaps.
         self._watch_all(running_code(greenlets(self._pause)))
+        if self._recording.branch:
+            # Generators that are suspended are found here, not by PY_RESUME: where a tool has that event, CPython
+            # reports the line of an ``await`` again when an exception is thrown into it, and coverage.py's arcs have
+            # no such step.
+            self._watch_all(suspended_code(self._pause))
 
     def collect(self) -> None:
         """All that ran is in the recording already."""
@@ -101,15 +111,17 @@ class MonitoringCollector:
         self._last_lines.clear()
         self._monitoring.restart_events()
 
+    def verify(self) -> None:
+        """What was recorded can be trusted: events come with the code that they are about."""
+
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
         monitoring = self._monitoring
-        events = monitoring.events
         tool = self._tool
         monitoring.set_events(tool, 0)
-        discovering = (events.PY_START, events.PY_RESUME, events.PY_THROW)
-        for event in discovering:
-            monitoring.register_callback(tool, event, None)
+        for event in self._callbacks:
+            if event & self._global_events:
+                monitoring.register_callback(tool, event, None)
         # a callback under way may be about to watch one more code object
         wait_until_left(self._callback_codes, self._pause)
         for key in list(self._watched):
@@ -117,7 +129,7 @@ class MonitoringCollector:
             if code is not None:
                 monitoring.set_local_events(tool, code, 0)
         self._watched.clear()
-        for event in self._callbacks.keys() - discovering:
+        for event in self._callbacks:
             monitoring.register_callback(tool, event, None)
         # or about to answer DISABLE for an id that may soon be another tool's
         wait_until_left(self._callback_codes, self._pause)
@@ -225,8 +237,6 @@ class MonitoringCollector:
             return
         known = self._watched.get(id(code))
         if known is None or known() is not code:  # an id may be used again
-            if code.co_name == "__annotate__":  # PEP 649: coverage.py leaves such code out, too
-                return
             self._last_lines.pop(id(code), None)
             # in this order: another thread that finds the code known must find it instrumented too
             self._monitoring.set_local_events(self._tool, code, self._local_events)

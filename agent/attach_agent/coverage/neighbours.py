@@ -1,4 +1,4 @@
-"""What else in the process has to do with tracing, and when it means that we must not trace: CPython 3.8 - 3.11."""
+"""What else in the process has to do with tracing, and when it means that we must not trace."""
 
 from __future__ import annotations
 
@@ -10,29 +10,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
-SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
-
-
-def refuse_greenlets() -> None:
-    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
-    for name in SWITCHING:
-        if name in sys.modules:
-            raise AgentError("greenlets", "programs that use %s can be measured from Python 3.12 on" % name)
-
 
 def refuse_audit_hooks() -> None:
     """An audit hook that loses the GIL in ``sys.settrace`` makes the same call of other threads fail.
 
-    CPython guards ``_PyEval_SetTrace`` so since 3.10 ("Cannot install a trace function while another trace function is
-    being installed"), and ``threading`` calls it when a thread starts: the thread would not run. Nobody can tell a hook
-    that keeps the GIL from one that does not.
+    CPython 3.10 and 3.11 guard ``_PyEval_SetTrace`` so ("Cannot install a trace function while another trace function
+    is being installed"), and ``threading`` calls it when a thread starts: the thread would not run. Nobody can tell a
+    hook that keeps the GIL from one that does not.
     """
     try:
         sys.audit("sys.settrace")
     except Exception as error:  # whatever the hook raises
         raise AgentError("tracing-refused", "an audit hook forbids sys.settrace: %s" % error) from None
-    if sys.version_info < (3, 10):
+    if not (3, 10) <= sys.version_info < (3, 12):
         return
     try:
         sys.audit(None)  # type: ignore[arg-type]  # looked at only if there is a hook (Python/sysmodule.c, sys_audit)

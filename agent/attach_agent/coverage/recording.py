@@ -7,7 +7,7 @@ run. So a snapshot is a copy, and no lock is needed anywhere.
 from __future__ import annotations
 
 from ..source import OperatorSource
-from ..wire import arc, pack_arcs, pack_lines
+from ..wire import arc, arc_ends, pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: Why what was recorded cannot be trusted, empty if it can.
+        self.spoiled = ""
         #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
         #: hold what the tracer puts there.
         self.narrow_arcs = False
@@ -42,6 +44,8 @@ class Recording:
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
         #: directly.
         self.by_code_name: dict[str, set[int] | None] = {}
+        #: Absolute path -> name of the plug-in that measures it, for files that are no Python.
+        self.plugin_files: dict[str, str] = {}
 
     def lines_of(self, filename: str, module_globals: dict[str, Any]) -> set[int] | None:
         """The set that collects the lines or arcs of code with this ``co_filename``, or None if it is not measured.
@@ -59,6 +63,18 @@ class Recording:
         path = self.scope.admits(filename, module_globals)
         lines = None if path is None else self.files.setdefault(path, set())
         return self.by_code_name.setdefault(filename, lines)
+
+    def admits_claimed(self, filename: str, module_globals: dict[str, Any], plugin: str) -> bool:
+        """Is a file measured that a plug-in has named for code with these globals? Called in the target's threads."""
+        if len(self.by_code_name) >= MAX_FILENAMES:
+            return False
+        path = self.scope.admits(filename, module_globals)
+        if path is None:
+            self.by_code_name.setdefault(filename, None)
+            return False
+        self.plugin_files[path] = plugin
+        self.by_code_name.setdefault(filename, self.files.setdefault(path, set()))
+        return True
 
     def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
         """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
@@ -88,6 +104,14 @@ class Recording:
     def arc(self, start: int, end: int) -> int:
         """An arc as the sets hold it."""
         return _narrowed(start, end) if self.narrow_arcs else arc(start, end)
+
+    def lines_in(self, path: str) -> set[int]:
+        """The lines of a file that have run."""
+        recorded = self.files[path].copy()
+        if not self.branch:
+            return recorded
+        arcs = map(_widened, recorded) if self.narrow_arcs else recorded
+        return {abs(end) for number in arcs for end in arc_ends(number)}
 
     def totals(self) -> tuple[int, int]:
         """How many files have lines, and how many lines, or arcs."""

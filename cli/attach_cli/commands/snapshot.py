@@ -10,6 +10,7 @@ import click
 from attach.errors import CoverageNotStarted, NotAttached
 from attach_cli import console, sessions
 from attach_cli.main import joining_options
+from attach_cli.progress import Bar
 
 if TYPE_CHECKING:
     from attach.report import Measured
@@ -75,7 +76,8 @@ def command(
         measured = session.coverage.snapshot()
     options = Options(rcfile=rcfile, show_missing=show_missing or None, fail_under=fail_under)
     _say_settings(measured, rcfile)
-    result = write(measured, wanted, out=sys.stdout, options=options)
+    with Bar() as progress:
+        result = write(measured, wanted, out=sys.stdout, options=options, progress=progress)
     for name, place in result.written:
         if place != "-":
             console.say(f"Wrote {name}:  {_page(name, place)}")

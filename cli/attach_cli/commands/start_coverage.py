@@ -10,6 +10,7 @@ import click
 
 from attach import Scope
 from attach.listing import python_children
+from attach.project.scope import CORES, NAMES_OF_CORES
 from attach_cli import console, sessions
 from attach_cli.main import attach_options
 from attach_cli.working import working
@@ -23,19 +24,28 @@ if TYPE_CHECKING:
 @click.option("--include", multiple=True, metavar="GLOB", help="Measure only files that match.")
 @click.option("--omit", multiple=True, metavar="GLOB", help="Do not measure files that match.")
 @click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
+@click.option("--branch/--no-branch", default=None, help="Measure branches too.")
+@click.option("--core", type=click.Choice(CORES), default="auto", help="What measures; auto is what costs least.")
 @click.option("--rcfile", metavar="FILE", help="Go by this configuration instead of the project's.")
 @click.option("--no-rcfile", "rcfile", flag_value="", help="Go by no configuration.")
 @attach_options
 def command(
-    *, source: tuple[str, ...], include: tuple[str, ...], omit: tuple[str, ...], pylib: bool, rcfile: str | None
+    *,
+    source: tuple[str, ...],
+    include: tuple[str, ...],
+    omit: tuple[str, ...],
+    pylib: bool,
+    branch: bool | None,
+    core: str,
+    rcfile: str | None,
 ) -> None:
-    """Measure line coverage in a running process from now on.
+    """Measure coverage in a running process from now on.
 
     Every thread is measured, and the functions that were running before too. What is measured is what the coverage.py
     configuration of its project says, and these options before that; else everything but the standard library and
     installed packages. The process goes on while it is measured, and after you leave.
     """
-    scope = Scope(_split(source), _split(include), _split(omit), pylib)
+    scope = Scope(_split(source), _split(include), _split(omit), pylib, branch, core)
     session = sessions.attach(sessions.pid())
     try:
         settings = None if rcfile == "" else session.coverage.configuration(rcfile)
@@ -47,7 +57,8 @@ def command(
     session.close()
     pid = session.process.pid
     python = ".".join(map(str, session.connection.hello.python))
-    console.say(f"Measuring process {pid} (CPython {python}, {status['core']}).")
+    what = "lines and branches" if dict(status["scope"])["branch"] else "lines"
+    console.say(f"Measuring {what} of process {pid} (CPython {python}, {status['core']}).")
     for line in _explained(status, settings and settings.without(scope.replaced()), loaded):
         console.say(console.escaped(line))
     workers = python_children(session.process)
@@ -62,12 +73,20 @@ def _explained(status: dict[str, Any], settings: Settings | None, loaded: Sequen
         yield f"Using {settings.summary()}"
         yield from settings.warnings
         yield from settings.not_honoured()
-        if settings["run:branch"] and not dict(status["scope"])["branch"]:
-            yield "[run] branch has no effect: this process cannot be measured that way, so lines are."
+        if settings["run:core"] and NAMES_OF_CORES.get(settings["run:core"], status["core"]) != status["core"]:
+            yield f"[run] core has no effect: this process is measured by {status['core']}."
+    for name, problem in status["plugins"]:
+        yield _plugin(name, problem)
     if status["program"]:
         yield f"The program is an installed package, which is measured too: {', '.join(status['program'])}"
     for name in status["not_loaded"]:
         yield _not_loaded(name, loaded)
+
+
+def _plugin(name: str, problem: str) -> str:
+    if problem:
+        return f"The plug-in {name} has no effect: {problem}."
+    return f"Imported the plug-in {name} in the process, and coverage.py with it; they stay there until it ends."
 
 
 def _not_loaded(name: str, loaded: Sequence[str]) -> str:

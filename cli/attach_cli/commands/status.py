@@ -51,10 +51,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"{found['attached_seconds']:.0f} s" + (f", {others} more connected" if others > 0 else "")
     ]
     coverage = found["coverage"] or {}
-    recorded = f"{coverage.get('lines', 0)} lines recorded in {_files(coverage.get('files', 0))}"
+    branch = bool(dict(coverage.get("scope", ())).get("branch"))
+    what = "lines and branches" if branch else "lines"
+    recorded = (
+        f"{coverage.get('lines', 0)} {'steps' if branch else 'lines'} recorded in {_files(coverage.get('files', 0))}"
+    )
     if coverage.get("measuring"):
         core = console.escaped(str(coverage["core"]))
-        lines.append(f"coverage: measuring ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+        lines.append(f"coverage: measuring {what} ({core}) for {coverage['seconds']:.0f} s, {recorded}")
     elif "files" in coverage:
         lines.append(f"coverage: stopped, {recorded}")
     else:
@@ -64,6 +68,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
+    for name, problem in coverage.get("plugins", ()):
+        if problem:
+            lines.append(f"coverage: the plug-in {console.escaped(f'{name} has no effect: {problem}')}")
     if found.get("configuration"):
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from ...errors import AgentError
 from ...stacks import current_stacks, running_code, wait_until_left
-from .. import library
+from .. import greenlets, library
 from .finding import Suspended, functions, young_functions
 from .imports import ImportHook
 from .old_frames import OldFrames
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from ..plugins import Plugins
     from ..recording import Recording
 
 #: How often we look for threads, frames and new functions that need attention.
@@ -40,7 +41,7 @@ SCAN_SECONDS = 10.0
 COLLECT_SECONDS = 1.0
 
 #: We rewrite for that long, then other threads get their turn for as long.
-SLICE_SECONDS, REST_SECONDS = 0.001, 0.0005
+SLICE_SECONDS, REST_SECONDS = 0.002, 0.0005
 
 
 class ProbesCollector:
@@ -50,8 +51,14 @@ class ProbesCollector:
     """
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+        self,
+        recording: Recording,
+        plugins: Plugins,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
     ) -> None:
+        self._plugins = plugins
         self._recording = recording
         self._native = native
         self._pause = pause
@@ -87,7 +94,7 @@ class ProbesCollector:
         Raises AgentError as `TracerCollector.start` does. Then nothing was changed.
         """
         assert self._tracer is not None
-        self._reason = unusable()
+        self._reason = self._plugins_or_greenlets() or unusable()
         self._tracer.start()  # everywhere: until probes are in place it sees what runs
         if self._reason:
             return
@@ -101,6 +108,17 @@ class ProbesCollector:
         except BaseException:
             self.stop()
             raise
+
+    def _plugins_or_greenlets(self) -> str:
+        """Why this program is one for the C tracer; empty if it is not."""
+        if self._plugins.file_tracers:
+            return "only the C tracer asks plug-ins"
+        return "suspended greenlets go on in code without probes" if greenlets.is_loaded() else ""
+
+    def verify(self) -> None:
+        """As `TracerCollector.verify`: probes know nothing of greenlets, and need not."""
+        if self._tracer is not None:
+            self._tracer.verify()
 
     def collect(self) -> None:
         """Bring what the probes tell into the recording."""
@@ -148,7 +166,7 @@ class ProbesCollector:
     # ---- in the agent's threads ----
 
     def _new_tracer(self, content: bytes) -> OldFrames:
-        return OldFrames(self._recording, self._native, self._pause, content, self._reaching.has_unseen)
+        return OldFrames(self._recording, self._plugins, self._native, self._pause, content, self._reaching.has_unseen)
 
     def _new_locks(self) -> None:
         allocate = self._native(_thread, "allocate_lock", "allocate")
@@ -256,7 +274,7 @@ class ProbesCollector:
     def _must_be_everywhere(self) -> bool:
         """Something suspended may go on in any thread, and so may a function that could not be given probes."""
         self._waiting = [reference for reference in self._waiting if self._suspended.frame_of(reference) is not None]
-        if self._registry.totals()[1]:
+        if self._registry.totals()[1] or (self._tracer is not None and greenlets.is_loaded()):
             return True
         frames = map(self._suspended.frame_of, self._waiting)
         return any(frame is not None and self._reaching.has_unseen(frame) for frame in frames)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..plugins import Plugins
     from ..recording import Recording
 
 
@@ -23,12 +24,13 @@ class OldFrames(TracerCollector):
     def __init__(
         self,
         recording: Recording,
+        plugins: Plugins,
         native: Callable[..., Any],
         pause: Callable[[float], object],
         content: bytes,
         has_unseen: Callable[[FrameType], bool],
     ) -> None:
-        super().__init__(recording, native, pause, content)
+        super().__init__(recording, plugins, native, pause, content)
         self.everywhere = True
         self._has_unseen = has_unseen
         self._thread_tracers: dict[int, Any] = {}

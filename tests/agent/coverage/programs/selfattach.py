@@ -1,7 +1,7 @@
 """Measures the very program that imports it, as the agent would: from native threads of its own.
 
-The agent's package is on PYTHONPATH; $TRACER names coverage.py's tracer for this Python, where it needs one,
-$CORE what is measured with.
+The agent's package is on PYTHONPATH; $TRACER names coverage.py's tracer for this Python, $OPTIONS has options of
+`Coverage.start` as JSON.
 """
 
 import _thread
@@ -14,10 +14,13 @@ BEFORE = set(sys.modules)
 
 from attach_agent.coverage.control import Coverage  # noqa: E402
 from attach_agent.errors import AgentError  # noqa: E402
-from attach_agent.wire import unpack_lines  # noqa: E402
+from attach_agent.wire import arc_ends, is_trail, unpack_arcs, unpack_lines  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE = 30.0
+OPTIONS = json.loads(os.environ.get("OPTIONS", "{}"))
+#: Is it coverage.py's tracer that measures?
+TRACED = OPTIONS.get("core") == "ctracer" or sys.version_info < ((3, 14) if OPTIONS.get("branch") else (3, 12))
 
 
 class InThread:
@@ -56,13 +59,15 @@ def wait_until(condition):
 class SelfAttach:
     """The methods of `Coverage`, each called in a native thread."""
 
+    branch = bool(OPTIONS.get("branch"))
+
     def __init__(self):
         self.coverage = Coverage(lambda module, *names: getattr(module, names[0]))
 
     def start(self, **options):
+        options = dict(OPTIONS, **options)
         options.setdefault("source_dirs", (HERE,))
         options["tracer"] = tracer()
-        options.setdefault("core", os.environ.get("CORE", "auto"))
         return dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
 
     def stop(self, discard=False):
@@ -76,12 +81,16 @@ class SelfAttach:
         return self.in_thread(self.snapshot)
 
     def snapshot(self):
+        unpack = lines_of_arcs if self.branch else unpack_lines
+        return {name: unpack(packed) for name, packed in self.packed().items()}
+
+    def packed(self):
         files, cursor = {}, 0
         while cursor >= 0:
             cursor, page = self.coverage.page(cursor)
-            for name, numbits in page:
+            for name, packed in page:
                 assert name not in files, "a file on two pages"
-                files[name] = unpack_lines(numbits)
+                files[name] = packed
         return files
 
     def lines_of(self, filename):
@@ -90,6 +99,12 @@ class SelfAttach:
     @staticmethod
     def in_thread(function):
         return InThread(function).result()
+
+
+def lines_of_arcs(packed):
+    """The lines at both ends of arcs; where a trail leads only the source tells."""
+    ends = [arc_ends(number) for number in unpack_arcs(packed) if not is_trail(number)]
+    return {line for pair in ends for line in pair if line > 0}
 
 
 def tracer():
