@@ -64,6 +64,8 @@ class Coverage:
         downloaded.
         """
         self.connection.load("coverage")
+        if scope.core == "probes":
+            self.connection.load("probes")
         options = agent_options(self.process, scope, settings)
         try:
             try:

@@ -62,9 +62,9 @@ class Coverage:
         """Measure from now on, in every thread; returns `status`.
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
-        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer, probes) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
-        was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`.
+        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer, probes) and ``tracer``
+        (bytes, for the last two). ``settings`` is a text of the operator's that is kept for the snapshots, ``label``
+        is what was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`.
 
         Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
         tracer-needed, or one of the collector's.

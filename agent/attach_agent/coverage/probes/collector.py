@@ -166,7 +166,8 @@ class ProbesCollector:
     # ---- in the agent's threads ----
 
     def _new_tracer(self, content: bytes) -> OldFrames:
-        return OldFrames(self._recording, self._plugins, self._native, self._pause, content, self._reaching.has_unseen)
+        has_unseen = self._reaching.has_unseen
+        return OldFrames(has_unseen, self._recording, self._plugins, self._native, self._pause, content)
 
     def _new_locks(self) -> None:
         allocate = self._native(_thread, "allocate_lock", "allocate")

@@ -14,23 +14,13 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from ..plugins import Plugins
-    from ..recording import Recording
-
 
 class OldFrames(TracerCollector):
     """Traces all threads while `everywhere`, else those that have a frame on their stack that `has_unseen` lines."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        plugins: Plugins,
-        native: Callable[..., Any],
-        pause: Callable[[float], object],
-        content: bytes,
-        has_unseen: Callable[[FrameType], bool],
-    ) -> None:
-        super().__init__(recording, plugins, native, pause, content)
+    def __init__(self, has_unseen: Callable[[FrameType], bool], *arguments: Any) -> None:
+        """`arguments` are those of `TracerCollector`."""
+        super().__init__(*arguments)
         self.everywhere = True
         self._has_unseen = has_unseen
         self._thread_tracers: dict[int, Any] = {}
