@@ -141,3 +141,5 @@ _copy = _returning(None, _ctypes._memmove_addr, _Pointer, _Pointer, _Size)  # ty
 _incref = _function("Py_IncRef")
 _decref = _function("Py_DecRef")
 _untrack = _function("PyObject_GC_UnTrack")
+
+untrack(UNMARSHALLABLE)
