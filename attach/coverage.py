@@ -85,6 +85,8 @@ class Coverage:
         there can be no data file. `working` is entered while a tracer is downloaded.
         """
         self.connection.load("coverage")
+        if scope.core == "probes":
+            self.connection.load("probes")
         options = agent_options(self.process, scope, settings)
         usual = settings["run:context"] if settings is not None else None
         options = (*options, ("context", context), ("usual_context", usual or ""), ("unscoped", scope == DEFAULT))

@@ -141,7 +141,11 @@ class TracerCollector:
             frame = frame.f_back
 
     def collect(self) -> None:
-        """The recording is up to date: the tracers write to it."""
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
 
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""

@@ -100,7 +100,11 @@ class MonitoringCollector:
             self._watch_all(suspended_code(self._pause))
 
     def collect(self) -> None:
-        """The recording is up to date: the callbacks write to it."""
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
 
     def restart(self) -> None:
         """Lines were taken away from the recording: have each of them reported once more."""

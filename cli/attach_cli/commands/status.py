@@ -62,6 +62,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("measuring"):
         core = console.escaped(str(coverage["core"]))
         lines.append(f"coverage: measuring {what} ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+        if coverage.get("instead_of_probes"):
+            lines.append(f"coverage: no probes, {console.escaped(str(coverage['instead_of_probes']))}")
+        elif coverage.get("traced_too"):
+            lines.append("coverage: what began before is traced, and so is all in its thread")
     elif "files" in coverage:
         lines.append(f"coverage: stopped, {recorded}")
     else:
