@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_snapshot.py [VERSION...] [--branch]
 
-The longest gap that a thread sees which wants to run every millisecond: left alone for as long, and during a snapshot, a
+The longest gap that a thread sees which wants to run every millisecond: left alone as long, and during a snapshot, a
 snapshot that forgets, the naming of a moment, a status after that, and a write of --every. Beside it a second thread
 computes without a pause or not. Then the time of the steps, and to the HTML. Prints Markdown for docs/benchmarks.md.
 """
