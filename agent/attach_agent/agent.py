@@ -84,7 +84,7 @@ class Agent:
         return views[0].number
 
     def coverage_page(self, views: list[View], cursor: int) -> Any:
-        return views[0].page(cursor)
+        return self.started().page(views[0], cursor)
 
     def coverage_forget(self, number: int) -> None:
         with self.lock:

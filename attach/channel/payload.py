@@ -19,6 +19,7 @@ PARTS = {
         "coverage.ctracer",
         "coverage.datafile",
         "coverage.frames",
+        "coverage.greenlets",
         "coverage.library",
         "coverage.monitoring",
         "coverage.neighbours",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .periods import View
+    from .periods import Part, View
     from .plugins import Wanted
     from .saving import Saver
 
@@ -143,6 +143,15 @@ class Coverage:
         history = self._recorded()
         self.forget(history.view("", "", True, self._collector).number)
         return self.status()
+
+    def page(self, view: View, cursor: int) -> tuple[int, tuple[Part, ...]]:
+        """One page of a snapshot: see `View.page`. Raises AgentError ``greenlets-unnoticed``."""
+        page = view.page(cursor)
+        if self._collector is not None:
+            self._collector.verify()
+        if view.history.recording.spoiled:
+            raise AgentError("greenlets-unnoticed", view.history.recording.spoiled)
+        return page
 
     def saving(self) -> Pairs:
         """How writing the data file goes, see `Saver.status`; empty if nobody wants one."""

@@ -18,10 +18,10 @@ from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadmoves import thread_states
 from ..wire import arc
-from . import library
+from . import greenlets, library
 from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
-from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
+from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ class TracerCollector:
         self._undecided: list[str] = []
         self._stopping = self._left = False
         self._watching = False
+        #: None until the process has loaded greenlet.
+        self._greenlets: greenlets.Greenlets | None = None
+        self._greenlet_is_coming = False
         self._threads: ThreadStates
         self._fork_callbacks: list[Any]
         self._wake = native(_thread, "allocate_lock", "allocate")()
@@ -90,13 +93,15 @@ class TracerCollector:
         is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
         `ThreadStates`. Then nothing was changed.
         """
-        refuse_greenlets()
+        greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
+        if greenlet is not None:
+            self._follow_greenlets(greenlet)
         self._threads = thread_states()
         self._refuse_other_tracers()
         if self._recording.branch:
@@ -123,6 +128,8 @@ class TracerCollector:
         if self._left:  # a grandchild: what traces it now is not ours
             return
         self._left = self._stopping = True
+        if self._greenlets is not None:
+            self._greenlets.end()
         sys.settrace(None)
         self._threads.unforce_tracing()
         set_thread_hook(self._entry, None)
@@ -147,6 +154,8 @@ class TracerCollector:
         self._wake.release()
         while self._watching:
             self._pause(0.001)
+        if self._greenlets is not None:
+            self._greenlets.end()
         # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
         set_thread_hook(self._entry, None)
@@ -190,6 +199,8 @@ class TracerCollector:
                 tracer(entered, "call", None)
                 if entered is not frame or event != "call":
                     self._show_line(tracer, entered)
+            if self._greenlets is not None:
+                self._greenlets.entered(tracer)
             if event != "call":
                 tracer(frame, event, arg)
         except BaseException:
@@ -225,6 +236,8 @@ class TracerCollector:
         sys.settrace(self._entry)
         if tracer is not None:
             tracer.stop()
+        if self._greenlets is not None:
+            self._greenlets.forget_current()
         traced: FrameType | None = frame
         while traced is not None:
             traced.f_trace = self._entry
@@ -249,6 +262,8 @@ class TracerCollector:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
             set_thread_hook(None, self._entry)
+        if self._greenlets is None and greenlets.is_being_imported(frame):
+            self._greenlet_comes()
         try:
             claimed = self._claims.claim(filename, frame, self._disposition)
             if claimed is not None:
@@ -259,7 +274,30 @@ class TracerCollector:
             return self._left_out
         return self._left_out if lines is None else self._disposition(filename, True)
 
+    def _greenlet_comes(self) -> None:
+        """The program imports greenlet in this thread, and nobody has switched yet: follow each switch from here on."""
+        self._greenlet_is_coming = True
+        module = greenlets.load()
+        if module is None:
+            return
+        following = self._follow_greenlets(module)
+        current = sys.gettrace()
+        # the tracers of the other threads do not know their greenlets: they begin anew
+        self._threads.replace(self._mine(), self._entry)
+        this = sys._getframe()
+        for stack in current_stacks().values():
+            for frame in () if this in stack else stack:
+                if frame.f_trace is None or self._is_mine(frame.f_trace):
+                    frame.f_trace = self._entry
+        following.entered(current)
+
     # ---- in the agent's threads ----
+
+    def _follow_greenlets(self, module: Any) -> greenlets.Greenlets:
+        following = greenlets.Greenlets(module, self._native, self._entry, self._is_mine)
+        self._callback_codes |= following.codes
+        self._greenlets = following
+        return following
 
     def _prepare(self, make_tracer: Any, make_disposition: Any) -> None:
         """What all tracers have in common (coverage/collector.py, Collector._start_tracer)."""
@@ -267,8 +305,10 @@ class TracerCollector:
         self._make_disposition = make_disposition
         self._left_out = self._disposition("", False)
         # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns None.
-        no_lock = [].clear
+        # But `_should_trace` has made the set before, so there is nothing to lock. What is called instead must not fail
+        # at the limit of recursion, or the tracer takes the caller's lines for the callee's from then on, as it does
+        # under coverage.py. From 3.9 on a call of a type does not count (vectorcall), in 3.8 there is no such callable.
+        no_lock: Any = tuple if sys.version_info >= (3, 9) else [].clear
         self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
             ("should_trace", self._should_trace),
@@ -344,12 +384,22 @@ class TracerCollector:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
                     set_thread_hook(None, self._entry)  # threading may have been imported since
+                    self.verify()
                     self._reach_threads()
                     self._tidy()
                 except MemoryError:
                     continue
         finally:
             self._watching = False
+
+    def verify(self) -> None:
+        """Mark the recording if greenlets were switched without our noticing, and lines may be in the wrong file."""
+        if self._greenlets is None:
+            unnoticed = greenlets.is_loaded() and not self._greenlet_is_coming
+        else:
+            unnoticed = self._greenlets.went_unnoticed()
+        if unnoticed:
+            self._recording.spoiled = "it has switched greenlets unnoticed, and lines may be in the wrong files"
 
     def _tidy(self) -> None:
         while self._undecided:

@@ -127,6 +127,9 @@ class MonitoringCollector:
                 monitoring.set_local_events(tool, code, self._local_events | monitoring.events.PY_YIELD)
                 monitoring.set_local_events(tool, code, self._local_events)
 
+    def verify(self) -> None:
+        """What was recorded can be trusted: events come with the code that they are about."""
+
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
         monitoring = self._monitoring

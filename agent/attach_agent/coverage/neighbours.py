@@ -10,17 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
-SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
-
-
-def refuse_greenlets() -> None:
-    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
-    for name in SWITCHING:
-        if name in sys.modules:
-            message = "programs that use %s can be measured from Python 3.12 on, with branches from 3.14 on" % name
-            raise AgentError("greenlets", message)
-
 
 def refuse_audit_hooks() -> None:
     """An audit hook that loses the GIL in ``sys.settrace`` makes the same call of other threads fail.

@@ -31,6 +31,8 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: Why what was recorded cannot be trusted, empty if it can.
+        self.spoiled = ""
         #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
         #: hold what the tracer puts there.
         self.narrow_arcs = False

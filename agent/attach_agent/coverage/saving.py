@@ -125,11 +125,13 @@ class Saver:
         state = self._history.changes, self._history.recording.totals()[1]
         if state == self._saved or (self._saved is None and self._history.totals() == (0, 0)):
             return
+        self._error = self._history.recording.spoiled
+        if self._error:
+            return
         try:
             self.file.write(self._history)
         except Exception as error:  # whatever it is: it is the operator's to hear, not the program's stderr's
             self._error = reason(error)
             return
-        self._error = ""
         self._saved = state
         self._saved_at = time.monotonic()

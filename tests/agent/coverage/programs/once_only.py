@@ -8,9 +8,6 @@ import threading
 from selfattach import SelfAttach, report
 
 FUNCTIONS, LINES, SNAPSHOTS = 2500, 40, 1000
-options = dict(argument.split("=") for argument in sys.argv[1:])
-if "branch" in options:
-    options["branch"] = True
 
 with tempfile.TemporaryDirectory() as folder:
     source = os.path.join(folder, "big.py")
@@ -29,7 +26,7 @@ with tempfile.TemporaryDirectory() as folder:
             called = number * SNAPSHOTS // FUNCTIONS
 
     attach = SelfAttach()
-    attach.start(source_dirs=(folder,), **options)
+    attach.start(source_dirs=(folder,))
     sys.setswitchinterval(1e-6)
     taken, called = [], 0
     thread = threading.Thread(target=work)
