@@ -268,6 +268,7 @@ class Coverage:
         if core == "probes":
             from .probes.collector import ProbesCollector
 
+            self._plugins.need_tracer()
             return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
         from .ctracer import TracerCollector
 
