@@ -144,7 +144,7 @@ class Analyses:
         python = self._measured.python
         if not releases.available(python[:2]):
             self._progress(f"Fetching coverage {releases.release(python[:2])}", 0, 0)
-        settings = {**self._settings, "modules": releases.modules(python[:2]), "python": python}
+        settings = {**self._settings, "modules": releases.modules(python[:2])}
         interpreter, first = interpreters.find(python, self._measured.pid, settings)
         ready = [first]
 
