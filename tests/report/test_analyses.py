@@ -19,7 +19,7 @@ from attach.errors import OutputNotWritable
 from attach.report import Options, Wanted, analyses, pages, spool, workers, write
 from attach.report.answer import Unbelievable, checked, checked_tokens
 from attach_agent.wire import arc, pack_arcs
-from tests.report.conftest import RAN, coverage, measurement, recorded
+from tests.report.conftest import RAN, coverage, measurement, recorded, require_modules
 from tests.report.test_formats import html
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import running
@@ -46,6 +46,7 @@ while True:
 @pytest.fixture
 def liar(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put a false python3.8 on PATH, that does `action` when it is asked."""
+    require_modules((3, 8))
 
     def put(action: str) -> None:
         folder = project / "liars"
@@ -188,6 +189,7 @@ def test_where_we_stand_is_no_place_for_interpreters(project: Path, monkeypatch:
 @on_interpreters("3.8", "3.12", "3.15")
 def test_the_targets_own_interpreter(interpreter: Interpreter, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one on PATH the target's own interpreter is asked, and says the same."""
+    require_modules(interpreter.version)
     python = tuple(int("".join(filter(str.isdigit, part))) for part in interpreter.release.split(".")[:3])
     links = project / "links"
     links.mkdir()
