@@ -85,6 +85,8 @@ class Coverage:
         there can be no data file. `working` is entered while a tracer is downloaded.
         """
         self.connection.load("coverage")
+        if scope.core == "probes":
+            self.connection.load("probes")
         options = agent_options(self.process, scope, settings)
         usual = settings["run:context"] if settings is not None else None
         options = (*options, ("context", context), ("usual_context", usual or ""), ("unscoped", scope == DEFAULT))
@@ -175,10 +177,12 @@ class Coverage:
         branch = bool(dict(coverage["scope"])["branch"])
         union = branches.either if branch else either
         files: dict[str, bytes] = {}
+        contexts: set[str] = set()
         cursor = 0
         while cursor >= 0:
             cursor, page = self._call("coverage_page", cursor)
-            for path, _, packed in page:
+            for path, context, packed in page:
+                contexts.add(str(context))
                 files[str(path)] = union(files.get(str(path), b""), bytes(packed))
         process = self.process
         return Measured(
@@ -192,10 +196,13 @@ class Coverage:
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
+            context=contexts.pop() if len(contexts) == 1 else "",
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(coverage.get("full")),
             plugin_files=self._plugin_files(),
+            plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
+            others=tuple(map(str, coverage.get("others", ()))),
         )
 
     def _place_of(self, data_file: str) -> str:

@@ -277,7 +277,8 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
-        return (*self._notes_of_full(), *self._notes_of_version())
+        problems = (f"The plug-in {name} has no effect: {why}." for name, why in self._measured.plugin_problems)
+        return (*map(printable, problems), *self._notes_of_full(), *self._notes_of_version())
 
     def _notes_of_full(self) -> tuple[str, ...]:
         if not self._measured.full:
