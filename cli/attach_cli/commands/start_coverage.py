@@ -51,7 +51,8 @@ def command(
         settings = None if rcfile == "" else session.coverage.configuration(rcfile)
         status = session.coverage.start(scope, settings=settings, log=console.step_log(), working=working)
         loaded = session.coverage.modules() if status["not_loaded"] else []
-    except BaseException:  # nothing was started: leave nothing
+    except BaseException:  # leave nothing, not even if it had started
+        session.coverage.undo()
         session.abandon()
         raise
     session.close()
