@@ -154,7 +154,10 @@ class Coverage:
             from .monitoring import MonitoringCollector
 
             return MonitoringCollector(recording, self._pause)
-        from .ctracer import TracerCollector
+        try:
+            from .ctracer import TracerCollector
+        except ImportError as error:
+            raise AgentError("no-ctypes", "coverage.py's tracer needs _ctypes: %s" % error) from None
 
         return TracerCollector(recording, self._native, self._pause, tracer)
 
