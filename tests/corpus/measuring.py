@@ -6,7 +6,7 @@ and ends. So both sides see all of its work, and what they report must be equal.
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from tests.support.interpreters import Interpreter
 from tests.support.processes import Target, running
 
 WORK = 300.0  # seconds that the work may take
-NOTHING = "/dev/null"  # a file of settings without any
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,11 @@ class Found:
     output: str
 
 
-def by_coverage(program: Program, folder: Path, *, branch: bool, itself: bool = False) -> Found:
-    """Measured by ``coverage run``, or, if it starts coverage `itself`, by that."""
+def by_coverage(program: Program, folder: Path, *, branch: bool, core: str = "", itself: bool = False) -> Found:
+    """Measured by ``coverage run``, or, if it starts coverage `itself`, by that; `core` is coverage.py's."""
     place = folder / "theirs"
-    env = {
-        "PYTHONPATH": str(coverage_for(program.interpreter)),
-        "COVERAGE_FILE": str(place),
-        "COVERAGE_RCFILE": NOTHING,
-    }
     launcher = [] if itself else ["-m", "coverage", "run", *program.options(branch)]
-    with _waiting(program, launcher, folder, env) as (target, go):
+    with _waiting(program, launcher, folder, core) as (target, go):
         _work(target, go)
         go.unlink()
         assert target.wait_for_end() == 0
@@ -67,7 +61,7 @@ def by_attach(program: Program, folder: Path, *, branch: bool, core: str = "auto
     """Measured by us, started when it is ready, before it works."""
     place = folder / "ours"
     options = program.options(branch) + ([] if core == "auto" else [f"--core={core}"])
-    with _waiting(program, [], folder, {}) as (target, go):
+    with _waiting(program, [], folder) as (target, go):
         succeed(target.pid, "start-coverage", *options)
         _work(target, go)
         succeed(target.pid, "snapshot", f"--data={place}")
@@ -78,13 +72,27 @@ def by_attach(program: Program, folder: Path, *, branch: bool, core: str = "auto
 
 
 @contextmanager
-def _waiting(
-    program: Program, launcher: list[str], folder: Path, env: Mapping[str, str]
-) -> Iterator[tuple[Target, Path]]:
+def _waiting(program: Program, launcher: list[str], folder: Path, core: str = "") -> Iterator[tuple[Target, Path]]:
+    """The program once it is ready; its environment is the same on both sides, since programs look at that."""
     go = folder / "go"
+    env = {
+        "GO": str(go),
+        "PYTHONPATH": str(coverage_for(program.interpreter)),
+        "PYTHONHASHSEED": "0",
+        "COVERAGE_FILE": str(folder / "theirs"),
+        "COVERAGE_RCFILE": str(_no_settings(folder)),
+        **({"COVERAGE_CORE": core} if core else {}),
+    }
     command = [program.python, "-W", "ignore", *launcher, *program.arguments]
-    with running(command, ready="^ready$", env={**env, "GO": str(go)}, cwd=folder, timeout=WORK) as target:
+    with running(command, ready="^ready$", env=env, cwd=folder, timeout=WORK) as target:
         yield target, go
+
+
+def _no_settings(folder: Path) -> Path:
+    """A file of settings without any, so that nothing else is looked for."""
+    file = folder / "no-settings"
+    file.touch()
+    return file
 
 
 def _work(target: Target, go: Path) -> None:
@@ -110,7 +118,7 @@ def report(interpreter: Interpreter, data: Path) -> dict[str, Any]:
         text=True,
         stdin=subprocess.DEVNULL,
         cwd=data.parent,
-        env={"PYTHONPATH": str(coverage_for(interpreter)), "COVERAGE_RCFILE": NOTHING},
+        env={"PYTHONPATH": str(coverage_for(interpreter)), "COVERAGE_RCFILE": str(_no_settings(data.parent))},
     )
     files: dict[str, Any] = json.loads(done.stdout)["files"]
     return files

@@ -19,6 +19,7 @@ from ..stacks import current_stacks, wait_until_left
 from ..threadmoves import thread_states
 from ..wire import arc
 from . import greenlets, library
+from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
 from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..threadstates import ThreadStates
+    from .plugins import Plugins
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -44,14 +46,19 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
-    in the process or installed for it.
+    `plugins` may claim files; `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer,
+    needed if `library` finds none in the process or installed for it.
     """
 
     core = "ctracer"
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+        self,
+        recording: Recording,
+        plugins: Plugins,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
     ) -> None:
         self._recording = recording
         self._native = native
@@ -66,6 +73,8 @@ class TracerCollector:
         self._prune_at = 100
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
+        self._claims = Claims(plugins, recording, self._give_up)
+        self._callback_codes |= self._claims.codes
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
@@ -131,6 +140,13 @@ class TracerCollector:
                 frame.f_trace = None
             frame = frame.f_back
 
+    def collect(self) -> None:
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
+
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""
 
@@ -165,6 +181,7 @@ class TracerCollector:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
+        self._claims.raise_pending()
         if sys.gettrace() is not self._entry:  # another tool has come to this thread since we marked the frame
             frame.f_trace = None
             return
@@ -256,6 +273,9 @@ class TracerCollector:
         if self._greenlets is None and greenlets.is_being_imported(frame):
             self._greenlet_comes()
         try:
+            claimed = self._claims.claim(filename, frame, self._disposition)
+            if claimed is not None:
+                return claimed
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
             self._undecided.append(filename)
@@ -305,8 +325,8 @@ class TracerCollector:
             ("lock_data", no_lock),
             ("unlock_data", no_lock),
             ("file_tracers", {}),
-            # for plugins, concurrency libraries and dynamic contexts
-            ("check_include", None),
+            ("check_include", self._claims.check_include),
+            # for concurrency libraries and dynamic contexts; our file tracers do not fail
             ("concur_id_func", None),
             ("disable_plugin", None),
             ("should_start_context", None),
@@ -381,7 +401,7 @@ class TracerCollector:
                     self.verify()
                     self._reach_threads()
                     self._tidy()
-                except MemoryError:
+                except Exception:  # no memory, or what an audit hook raises: later, perhaps
                     continue
         finally:
             self._watching = False
