@@ -270,7 +270,10 @@ class Coverage:
 
             self._plugins.need_tracer()
             return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
-        from .ctracer import TracerCollector
+        try:
+            from .ctracer import TracerCollector
+        except ImportError as error:
+            raise AgentError("no-ctypes", "coverage.py's tracer needs _ctypes: %s" % error) from None
 
         return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
 
