@@ -62,10 +62,10 @@ def caught(n):
         else: return 1
         finally:
             if n: break
+try: one_line(0)
+except ZeroDivisionError: pass
+swallowed(1)
 for n in (0, 1):
-    try: one_line(n)
-    except ZeroDivisionError: pass
-    swallowed(n)
     asyncio.new_event_loop().run_until_complete(loops(n))
     caught(n)
 """
