@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sqlite3
 from contextlib import ExitStack
 from functools import partial
@@ -15,7 +14,7 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable
-from attach.report import analysis
+from attach.report import analysis, names
 from attach.report import arcs as branches
 from attach.report.analyses import Analyses, settings_of
 from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
@@ -96,8 +95,8 @@ class _Report:
         if self._settings is not None:
             self._settings.apply(self._coverage, places=measured.is_ours)
         self._relative = bool(self._coverage.get_option("run:relative_files"))
-        aliases = self._aliases()
-        self._settle_names()
+        aliases = names.aliases(self._coverage, self._settings)
+        names.settle(self._coverage)
         sources = read_sources(measured, checked.lines.keys() - measured.plugin_files.keys())
         for path in checked.lines.keys() & measured.plugin_files.keys():
             file = measured.plugin_files[path]
@@ -112,43 +111,23 @@ class _Report:
         self._changed_names: tuple[str, ...] = ()
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
 
-    def _aliases(self) -> PathAliases:
-        """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
-        aliases = PathAliases(relative=self._relative)
-        paths = cast("dict[str, list[str]]", self._coverage.get_option("paths"))
-        if self._settings is not None:
-            paths = self._settings.absolute_paths()
-        for result, *patterns in paths.values():
-            for pattern in patterns:
-                aliases.add(pattern, result)
-        return aliases
-
     def _mapped(self, names: Iterable[str]) -> dict[str, Source]:
         """The sources that ``[paths]`` lead to: the operator's own, or by the project's own settings, the target's."""
         if self._settings is not None:
             return {name: source for name, source in read_sources(self._measured, names).items() if source.content}
         return {name: read_local(name) for name in names}
 
-    def _settle_names(self) -> None:
-        """Keep coverage from looking up names, which are the target's, in the operator's file system."""
-        self._coverage.set_option("paths", {})
-        self._coverage.set_option("run:relative_files", True)
-        source = cast("list[str] | None", self._coverage.get_option("run:source"))
-        if source:
-            absolute = [os.path.realpath(folder) if os.path.isdir(folder) else folder for folder in source]
-            self._coverage.set_option("run:source", absolute)
-
     def _claim(self, sources: dict[str, Source], aliases: PathAliases) -> list[str]:
         """Give coverage the files that have a source; returns the names it knows them by."""
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
         arcs: dict[str, bytes] = {}
-        names = {path: aliases.map(path) for path in sources}
-        mapped = self._mapped({name for path, name in names.items() if name != path})
+        found = {path: aliases.map(path) for path in sources}
+        mapped = self._mapped({name for path, name in found.items() if name != path})
         for path, source in sources.items():
-            name = names[path] if names[path] in mapped else path
+            name = found[path] if found[path] in mapped else path
             local = mapped.get(name, source)
-            name = report_name(self._relative_name(name) if self._relative else name)
+            name = report_name(names.relative_name(name, self._settings) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:
@@ -181,11 +160,6 @@ class _Report:
             settled = branches.settled(packed, partial(first_lines, source.content))
             found[source.path] = branches.either(found.get(source.path, b""), settled)
         return found
-
-    def _relative_name(self, path: str) -> str:
-        """A name of ``[run] relative_files``: below the project's folder, or the working directory."""
-        folder = os.path.join(self._settings.base, "") if self._settings is not None else ""
-        return path[len(folder) :] if folder and path.startswith(folder) else relative_filename(path)
 
     def _needs(self) -> list[str]:
         """What the reports need to know of a source beside its lines."""
@@ -259,11 +233,13 @@ class _Report:
         data = CoverageData(basename=place)
         lines, arcs = self._lines, self._arcs
         if self._relative:
-            lines = {self._relative_name(path): numbits for path, numbits in lines.items()}
-            arcs = arcs and {self._relative_name(path): packed for path, packed in arcs.items()}
+            lines = {names.relative_name(path, self._settings): numbits for path, numbits in lines.items()}
+            arcs = arcs and {names.relative_name(path, self._settings): packed for path, packed in arcs.items()}
         fill(data, lines, self._measured.context, arcs)
         tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
-        data.add_file_tracers({self._relative_name(p) if self._relative else p: name for p, name in tracers.items()})
+        data.add_file_tracers(
+            {names.relative_name(p, self._settings) if self._relative else p: name for p, name in tracers.items()}
+        )
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
@@ -301,7 +277,8 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
-        return (*self._notes_of_full(), *self._notes_of_version())
+        problems = (f"The plug-in {name} has no effect: {why}." for name, why in self._measured.plugin_problems)
+        return (*map(printable, problems), *self._notes_of_full(), *self._notes_of_version())
 
     def _notes_of_full(self) -> tuple[str, ...]:
         if not self._measured.full:

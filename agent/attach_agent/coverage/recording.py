@@ -1,23 +1,20 @@
 """What was measured: for each file a set of line numbers, or of arcs and trails (`wire`) where branches are measured.
 
-The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
-run. So a snapshot is a copy, and no lock is needed anywhere.
+The target's threads only ever look a set up and add to it; the agent copies it (``set.copy``) and takes away what it
+has copied (``set -= copy``). CPython does each of these with numbers in one hold of the GIL (Objects/setobject.c: only
+plain ints are hashed and compared). So nothing is lost in between, and no lock is needed anywhere.
 """
 
 from __future__ import annotations
 
 from ..source import OperatorSource
-from ..wire import arc, arc_ends, pack_arcs, pack_lines
+from ..wire import arc, pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .scope import Scope
-
-#: One page of a snapshot ends with the first file that reaches one of these.
-PAGE_FILES = 100
-PAGE_BYTES = 256 * 1024
 
 #: Line numbers above are not recorded in a snapshot: nobody writes such files, but `code.replace` can claim
 #: anything.
@@ -36,6 +33,8 @@ class Recording:
         self.branch = branch
         #: Why what was recorded cannot be trusted, empty if it can.
         self.spoiled = ""
+        #: The names of tools that have traced threads meanwhile, which therefore were not measured.
+        self.others: set[str] = set()
         #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
         #: hold what the tracer puts there.
         self.narrow_arcs = False
@@ -76,27 +75,8 @@ class Recording:
         self.by_code_name.setdefault(filename, self.files.setdefault(path, set()))
         return True
 
-    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
-
-        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are
-        passed over. A file discovered during the walk comes last, so it is never missed; what runs meanwhile is in
-        this snapshot or in the next.
-        """
-        names = list(self.files)
-        packed: list[tuple[str, bytes]] = []
-        size = 0
-        for index in range(max(cursor, 0), len(names)):
-            found = self.files[names[index]].copy()
-            if found:
-                packed.append((names[index], self._packed(found)))
-                size += len(packed[-1][1])
-            if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
-                return index + 1, tuple(packed)
-        return -1, tuple(packed)
-
-    def _packed(self, found: set[int]) -> bytes:
-        """What a set of lines or arcs holds, for the operator."""
+    def packed(self, found: set[int]) -> bytes:
+        """What ran of one file as it is kept and sent: `wire.pack_lines`, or with branches `wire.pack_arcs`."""
         if not self.branch:
             return pack_lines(_sound(found))
         return pack_arcs(set(map(_widened, found)) if self.narrow_arcs else found)
@@ -105,16 +85,8 @@ class Recording:
         """An arc as the sets hold it."""
         return _narrowed(start, end) if self.narrow_arcs else arc(start, end)
 
-    def lines_in(self, path: str) -> set[int]:
-        """The lines of a file that have run."""
-        recorded = self.files[path].copy()
-        if not self.branch:
-            return recorded
-        arcs = map(_widened, recorded) if self.narrow_arcs else recorded
-        return {abs(end) for number in arcs for end in arc_ends(number)}
-
     def totals(self) -> tuple[int, int]:
-        """How many files have lines, and how many lines, or arcs."""
+        """How many files have lines, and how many lines, or arcs, since they were last taken away."""
         counts = [len(self.files[name]) for name in list(self.files)]
         return sum(1 for count in counts if count), sum(counts)
 

@@ -11,7 +11,7 @@ import click
 from attach import Scope
 from attach.listing import python_children
 from attach.project.scope import CORES, NAMES_OF_CORES
-from attach_cli import console, sessions
+from attach_cli import console, saving, sessions
 from attach_cli.main import attach_options
 from attach_cli.working import working
 
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 @click.option("-L", "--pylib", is_flag=True, help="Measure the standard library too.")
 @click.option("--branch/--no-branch", default=None, help="Measure branches too.")
 @click.option("--core", type=click.Choice(CORES), default="auto", help="What measures; auto is what costs least.")
+@click.option("--context", default="", metavar="NAME", help="Label what runs from now on, also while measuring.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1, max=604800),
+    metavar="SECONDS",
+    help="Have the process write a data file at this interval, if something new ran.",
+)
+@click.option(
+    "--data-file", default="", metavar="FILE", help="Where; default .coverage.HOST.pidPID... in its directory."
+)
 @click.option("--rcfile", metavar="FILE", help="Go by this configuration instead of the project's.")
 @click.option("--no-rcfile", "rcfile", flag_value="", help="Go by no configuration.")
 @attach_options
@@ -37,6 +47,9 @@ def command(
     pylib: bool,
     branch: bool | None,
     core: str,
+    context: str,
+    every: float | None,
+    data_file: str,
     rcfile: str | None,
 ) -> None:
     """Measure coverage in a running process from now on.
@@ -45,11 +58,21 @@ def command(
     configuration of its project says, and these options before that; else everything but the standard library and
     installed packages. The process goes on while it is measured, and after you leave.
     """
+    if data_file and not every:
+        raise click.UsageError("--data-file is where the process writes with --every SECONDS")
     scope = Scope(_split(source), _split(include), _split(omit), pylib, branch, core)
     session = sessions.attach(sessions.pid())
     try:
         settings = None if rcfile == "" else session.coverage.configuration(rcfile)
-        status = session.coverage.start(scope, settings=settings, log=console.step_log(), working=working)
+        status = session.coverage.start(
+            scope,
+            settings=settings,
+            context=context,
+            every=every or 0.0,
+            data_file=data_file,
+            log=console.step_log(),
+            working=working,
+        )
         loaded = session.coverage.modules() if status["not_loaded"] else []
     except BaseException:  # nothing was started: leave nothing
         session.abandon()
@@ -61,6 +84,9 @@ def command(
     console.say(f"Measuring {what} of process {pid} (CPython {python}, {status['core']}).")
     for line in _explained(status, settings and settings.without(scope.replaced()), loaded):
         console.say(console.escaped(line))
+    if status["context"]:
+        console.say(f"What runs from now on is labelled {console.escaped(str(status['context']))}.")
+    saving.say_begun(dict(status["saving"]))
     workers = python_children(session.process)
     if workers:
         console.say(f"Its children that run Python are not measured: {', '.join(map(str, workers))}. Attach to each.")

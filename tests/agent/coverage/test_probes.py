@@ -14,7 +14,7 @@ SHARED = [
     shared.test_equal_to_coverage,
     shared.test_stop_and_start,
     shared.test_stop_leaves_nothing,
-    shared.test_no_line_is_lost_by_snapshots,
+    shared.test_no_line_is_lost_between_snapshots,
     shared.test_threads_come_and_go,
     shared.test_forks,
     shared.test_line_numbers_of_old_frames,

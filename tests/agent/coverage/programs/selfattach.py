@@ -68,7 +68,10 @@ class SelfAttach:
         options = dict(OPTIONS, **options)
         options.setdefault("source_dirs", (HERE,))
         options["tracer"] = tracer()
-        return dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
+        status = dict(self.in_thread(lambda: self.coverage.start(tuple(options.items()))))
+        self.core = status["core"]
+        self.branch = dict(status["scope"])["branch"]
+        return status
 
     def stop(self, discard=False):
         return dict(self.in_thread(lambda: self.coverage.stop(discard)))
@@ -80,29 +83,49 @@ class SelfAttach:
         """File name -> lines."""
         return self.in_thread(self.snapshot)
 
-    def snapshot(self):
-        unpack = lines_of_arcs if self.branch else unpack_lines
-        return {name: unpack(packed) for name, packed in self.packed().items()}
+    def snapshot(self, since="", name="", reset=False):
+        """File name -> lines, read by the thread that calls; none if nothing was recorded."""
+        if not self.coverage.holds_data():
+            return {}
+        view = self.coverage.view(since, name, reset)
+        files = {}
+        for name, packed in self.parts(view):
+            files.setdefault(name, set()).update(lines_in(packed, self.branch))
+        if reset:
+            self.coverage.forget(view.number)
+        return files
 
     def packed(self):
-        files, cursor = {}, 0
-        while cursor >= 0:
-            cursor, page = self.coverage.page(cursor)
-            for name, packed in page:
-                assert name not in files, "a file on two pages"
-                files[name] = packed
+        """File name -> what ran, of a recording in one piece."""
+        parts = self.in_thread(lambda: self.parts(self.coverage.view("", "", False)))
+        files = dict(parts)
+        assert len(files) == len(parts), "a file on two pages"
         return files
+
+    def parts(self, view):
+        parts, cursor = [], 0
+        while cursor >= 0:
+            cursor, page = self.coverage.page(view, cursor)
+            parts += [(name, packed) for name, _, packed in page]
+        return parts
 
     def lines_of(self, filename):
         return self.lines().get(os.path.abspath(filename), set())
+
+    def entered(self, filename):
+        """With branches: the first lines of code that arcs lead into, and where."""
+        packed = self.in_thread(self.packed).get(os.path.abspath(filename), b"")
+        return [ends for ends in map(arc_ends, unpack_arcs(packed)) if ends[0] < 0]
 
     @staticmethod
     def in_thread(function):
         return InThread(function).result()
 
 
-def lines_of_arcs(packed):
-    """The lines at both ends of arcs; where a trail leads only the source tells."""
+def lines_in(packed, branch):
+    """The lines, or those that the arcs lead from and to; where a trail leads only the source tells."""
+    if not branch:
+        return unpack_lines(packed)
     ends = [arc_ends(number) for number in unpack_arcs(packed) if not is_trail(number)]
     return {line for pair in ends for line in pair if line > 0}
 
