@@ -50,7 +50,7 @@ with tempfile.TemporaryDirectory() as folder:
         """What a snapshot with --reset does: a copy, which is taken away, and then all is reported once more."""
         collector = attach.coverage._collector
         collector.collect()
-        lines = attach.coverage._recording.files[source]
+        lines = attach.coverage._history.recording.files[source]
         taken = lines.copy()
         lines -= taken
         collector.restart()
