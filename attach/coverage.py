@@ -175,11 +175,13 @@ class Coverage:
         branch = bool(dict(coverage["scope"])["branch"])
         union = branches.either if branch else either
         files: dict[str, bytes] = {}
+        labels: dict[str, dict[str, bytes]] = {}
         cursor = 0
         while cursor >= 0:
             cursor, page = self._call("coverage_page", cursor)
-            for path, _, packed in page:
-                files[str(path)] = union(files.get(str(path), b""), bytes(packed))
+            for path, label, packed in page:
+                for found in (files, labels.setdefault(str(label), {})):
+                    found[str(path)] = union(found.get(str(path), b""), bytes(packed))
         process = self.process
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
@@ -196,6 +198,8 @@ class Coverage:
             is_ours=self._is_ours(),
             full=bool(coverage.get("full")),
             plugin_files=self._plugin_files(),
+            context=next(iter(labels)) if len(labels) == 1 else "",
+            labels=labels if len(labels) > 1 else {},
         )
 
     def _place_of(self, data_file: str) -> str:

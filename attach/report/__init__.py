@@ -3,6 +3,7 @@
 ::
 
     data.py       Measured: what a snapshot brings, checked and bounded
+    labels.py     the same by label, coverage's contexts
     sources.py    the sources as the target sees them, rights.py with no more rights than it has
     reporter.py   coverage.py's analysis of these
     outputs.py    where reports go, whole or not at all

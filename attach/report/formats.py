@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sqlite3
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,8 @@ from attach.errors import NothingToReport, OutputNotWritable
 from attach.report import analysis
 from attach.report import arcs as branches
 from attach.report.analyses import Analyses, settings_of
-from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
+from attach.report.data import Checked, Measured, Unreported, check, either, printable, report_name
+from attach.report.labels import Labelled, labelled
 from attach.report.library import as_library, told
 from attach.report.marks import Marks
 from attach.report.outputs import Output, output_for
@@ -28,7 +30,7 @@ from attach.report.request import STDOUT, Format, Options, Progress, ReportResul
 from attach.report.sources import Source, read_local, read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
 #: A format's place, or the setting that tells it. coverage annotates beside the sources, which are the
@@ -108,9 +110,19 @@ class _Report:
         for path, numbits in checked.lines.items():
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
         self._arcs = None if checked.arcs is None else self._settled(checked.arcs, sources)
+        self._labelled = self._by_label(checked, sources)
         self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
         self._changed_names: tuple[str, ...] = ()
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
+
+    def _by_label(self, checked: Checked, sources: dict[str, Source]) -> list[Labelled]:
+        """What ran, by label and by the paths of the sources."""
+        found = labelled(self._measured, checked.lines)
+        if not found:
+            return [Labelled(self._measured.context, self._lines, self._arcs)]
+        renamed = [part.renamed(lambda path: sources[path].path) for part in found]
+        by_path = {source.path: source for source in sources.values()}
+        return [replace(part, arcs=part.arcs and self._settled(part.arcs, by_path)) for part in renamed]
 
     def _aliases(self) -> PathAliases:
         """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
@@ -143,6 +155,7 @@ class _Report:
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
         arcs: dict[str, bytes] = {}
+        claimed: dict[str, str] = {}
         names = {path: aliases.map(path) for path in sources}
         mapped = self._mapped({name for path, name in names.items() if name != path})
         for path, source in sources.items():
@@ -153,6 +166,7 @@ class _Report:
                 self._unreported.append(Unreported(name, local.problem))
             else:
                 contents[name] = local.content
+                claimed[path] = name
                 if path in self._measured.plugin_files:
                     self._plugin.plugin_files[name] = self._measured.plugin_files[path]
                 if local.changed:
@@ -169,11 +183,10 @@ class _Report:
             progress=self._progress,
         )
         self._plugin.analyses = self.analyses
-        steps = None if self._arcs is None else arcs
-        return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
+        return self._plugin.claim(self._coverage, contents, [part.renamed(claimed.get) for part in self._labelled])
 
     @staticmethod
-    def _settled(arcs: dict[str, bytes], sources: dict[str, Source]) -> dict[str, bytes]:
+    def _settled(arcs: Mapping[str, bytes], sources: Mapping[str, Source]) -> dict[str, bytes]:
         """The arcs by the paths of the sources, told from trails with their help."""
         found: dict[str, bytes] = {}
         for path, packed in arcs.items():
@@ -239,6 +252,9 @@ class _Report:
                 with open(staged, "w", encoding="utf-8") as file:
                     return coverage.report(names, self._options.show_missing, ignore_errors=True, file=file)
             case "html":
+                if contexts or self._coverage.get_option("html:show_contexts"):
+                    with suppress(FileNotFoundError):  # coverage would take a page with other labels for the same
+                        os.unlink(os.path.join(staged, "status.json"))
                 return write_pages(
                     coverage, names, staged, contexts, progress=self._progress, changed=self._changed_names
                 )
@@ -257,11 +273,8 @@ class _Report:
     def _save(self, place: str) -> None:
         """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
         data = CoverageData(basename=place)
-        lines, arcs = self._lines, self._arcs
-        if self._relative:
-            lines = {self._relative_name(path): numbits for path, numbits in lines.items()}
-            arcs = arcs and {self._relative_name(path): packed for path, packed in arcs.items()}
-        fill(data, lines, self._measured.context, arcs)
+        for part in self._labelled:
+            (part.renamed(self._relative_name) if self._relative else part).fill(data)
         tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
         data.add_file_tracers({self._relative_name(p) if self._relative else p: name for p, name in tracers.items()})
         data.write()
