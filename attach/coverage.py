@@ -85,6 +85,8 @@ class Coverage:
         there can be no data file. `working` is entered while a tracer is downloaded.
         """
         self.connection.load("coverage")
+        if scope.core == "probes":
+            self.connection.load("probes")
         options = agent_options(self.process, scope, settings)
         usual = settings["run:context"] if settings is not None else None
         options = (*options, ("context", context), ("usual_context", usual or ""), ("unscoped", scope == DEFAULT))
@@ -200,6 +202,8 @@ class Coverage:
             plugin_files=self._plugin_files(),
             context=next(iter(labels)) if len(labels) == 1 else "",
             labels=labels if len(labels) > 1 else {},
+            plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
+            others=tuple(map(str, coverage.get("others", ()))),
         )
 
     def _place_of(self, data_file: str) -> str:

@@ -99,7 +99,7 @@ def test_options(name: str) -> None:
     assert command is not None
     inner = click.Context(command, context, info_name=name, **cli.context_settings)
     options = [parameter for parameter in command.get_params(inner) if isinstance(parameter, click.Option)]
-    there = {option for parameter in options for option in parameter.opts}
+    there = {option for parameter in options for option in (*parameter.opts, *parameter.secondary_opts)}
     assert documented == there
 
 

@@ -35,6 +35,22 @@ PARTS = {
         "threadmoves",
         "threadstates",
     ),
+    "probes": (
+        "coverage.probes",
+        "coverage.probes.bytecode",
+        "coverage.probes.checking",
+        "coverage.probes.collector",
+        "coverage.probes.finding",
+        "coverage.probes.imports",
+        "coverage.probes.memory",
+        "coverage.probes.old_frames",
+        "coverage.probes.places",
+        "coverage.probes.reaching",
+        "coverage.probes.registry",
+        "coverage.probes.rewriting",
+        "coverage.probes.selftest",
+        "coverage.probes.tables",
+    ),
     "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),
 }
 

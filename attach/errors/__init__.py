@@ -62,6 +62,7 @@
         ├── NothingToReport           exit 1
         ├── MeasurementRejected       exit 1
         ├── ReportConfigNotUsable     exit 2
+        ├── AnalysisUnavailable       exit 1
         └── OutputNotWritable         exit 1
 
 
@@ -105,6 +106,7 @@ from attach.errors.injection import (
     ThreadNotStopping,
 )
 from attach.errors.report import (
+    AnalysisUnavailable,
     MeasurementRejected,
     NothingMeasured,
     NothingToReport,
@@ -153,6 +155,7 @@ __all__ = [
     "AgentMismatch",
     "AgentUnreachable",
     "AlreadyTraced",
+    "AnalysisUnavailable",
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",

@@ -13,8 +13,9 @@ from attach.errors import ConfigurationNotUsable, OptionNotUsable
 from attach.process import Process
 from attach.report.settings import Settings
 
-#: What measures: ``sys.monitoring`` or coverage.py's C tracer; ``auto`` is the one that costs the process less.
-CORES = ("auto", "monitoring", "ctracer")
+#: What measures: ``sys.monitoring``, coverage.py's C tracer, or probes in the code itself; ``auto`` is one of the first
+#: two, whichever costs the process less.
+CORES = ("auto", "monitoring", "ctracer", "probes")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from coverage.config import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 
-from attach.errors import OutputNotWritable
+from attach.errors import AnalysisUnavailable, OutputNotWritable
 from attach.report import analysis, interpreters, releases, workers
 from attach.report.answer import Answer, Unbelievable, checked, checked_tokens
 from attach.report.data import printable
@@ -77,10 +77,10 @@ class Analyses:
         if self._foreign:
             try:
                 self._ask_foreign()
-            except (workers.WorkerFailed, releases.NoRelease, Unbelievable) as error:
+            except (workers.WorkerFailed, AnalysisUnavailable, Unbelievable) as error:
                 self._foreign = False
                 self.spool.clear()
-                self.note = self._degraded(str(error))
+                self.note = self._degraded(error.reason if isinstance(error, AnalysisUnavailable) else str(error))
         if not self._foreign and self._large() and workers.can_fork() and workers.processors() > 1:
             work = workers.analyzing(self._own_rules())
             with contextlib.suppress(workers.WorkerFailed):  # what they have not answered is analyzed here
@@ -139,7 +139,7 @@ class Analyses:
     def _ask_foreign(self) -> None:
         """Have another interpreter analyze all sources.
 
-        Raises WorkerFailed, NoRelease, Unbelievable.
+        Raises WorkerFailed, AnalysisUnavailable, Unbelievable.
         """
         python = self._measured.python
         if not releases.available(python[:2]):

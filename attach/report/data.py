@@ -58,8 +58,9 @@ class Measured:
     static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
     `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
     `full` that some files were not recorded, since it runs too many. `plugin_files` are those of `lines` that are not
-    Python, with what their plug-in says. Where lines ran under several labels, `labels` says which under which: by
-    label a mapping as `lines`, or with branches as `arcs`; then `context` is of no use.
+    Python, with what their plug-in says, `plugin_problems` say of plug-ins why they measure nothing. `others` names
+    tools that have traced threads of it meanwhile, which were not measured. Where lines ran under several labels,
+    `labels` says which under which: by label a mapping as `lines`, or with branches as `arcs`; then `context` is empty.
     """
 
     pid: int
@@ -78,6 +79,8 @@ class Measured:
     full: bool = False
     plugin_files: Mapping[str, PluginFile] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    plugin_problems: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import sqlite3
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -16,7 +15,7 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable
-from attach.report import analysis
+from attach.report import analysis, names
 from attach.report import arcs as branches
 from attach.report.analyses import Analyses, settings_of
 from attach.report.data import Checked, Measured, Unreported, check, either, printable, report_name
@@ -98,8 +97,8 @@ class _Report:
         if self._settings is not None:
             self._settings.apply(self._coverage, places=measured.is_ours)
         self._relative = bool(self._coverage.get_option("run:relative_files"))
-        aliases = self._aliases()
-        self._settle_names()
+        aliases = names.aliases(self._coverage, self._settings)
+        names.settle(self._coverage)
         sources = read_sources(measured, checked.lines.keys() - measured.plugin_files.keys())
         for path in checked.lines.keys() & measured.plugin_files.keys():
             file = measured.plugin_files[path]
@@ -124,31 +123,11 @@ class _Report:
         by_path = {source.path: source for source in sources.values()}
         return [replace(part, arcs=part.arcs and self._settled(part.arcs, by_path)) for part in renamed]
 
-    def _aliases(self) -> PathAliases:
-        """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
-        aliases = PathAliases(relative=self._relative)
-        paths = cast("dict[str, list[str]]", self._coverage.get_option("paths"))
-        if self._settings is not None:
-            paths = self._settings.absolute_paths()
-        for result, *patterns in paths.values():
-            for pattern in patterns:
-                aliases.add(pattern, result)
-        return aliases
-
     def _mapped(self, names: Iterable[str]) -> dict[str, Source]:
         """The sources that ``[paths]`` lead to: the operator's own, or by the project's own settings, the target's."""
         if self._settings is not None:
             return {name: source for name, source in read_sources(self._measured, names).items() if source.content}
         return {name: read_local(name) for name in names}
-
-    def _settle_names(self) -> None:
-        """Keep coverage from looking up names, which are the target's, in the operator's file system."""
-        self._coverage.set_option("paths", {})
-        self._coverage.set_option("run:relative_files", True)
-        source = cast("list[str] | None", self._coverage.get_option("run:source"))
-        if source:
-            absolute = [os.path.realpath(folder) if os.path.isdir(folder) else folder for folder in source]
-            self._coverage.set_option("run:source", absolute)
 
     def _claim(self, sources: dict[str, Source], aliases: PathAliases) -> list[str]:
         """Give coverage the files that have a source; returns the names it knows them by."""
@@ -156,12 +135,12 @@ class _Report:
         lines: dict[str, bytes] = {}
         arcs: dict[str, bytes] = {}
         claimed: dict[str, str] = {}
-        names = {path: aliases.map(path) for path in sources}
-        mapped = self._mapped({name for path, name in names.items() if name != path})
+        found = {path: aliases.map(path) for path in sources}
+        mapped = self._mapped({name for path, name in found.items() if name != path})
         for path, source in sources.items():
-            name = names[path] if names[path] in mapped else path
+            name = found[path] if found[path] in mapped else path
             local = mapped.get(name, source)
-            name = report_name(self._relative_name(name) if self._relative else name)
+            name = report_name(names.relative_name(name, self._settings) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:
@@ -194,11 +173,6 @@ class _Report:
             settled = branches.settled(packed, partial(first_lines, source.content))
             found[source.path] = branches.either(found.get(source.path, b""), settled)
         return found
-
-    def _relative_name(self, path: str) -> str:
-        """A name of ``[run] relative_files``: below the project's folder, or the working directory."""
-        folder = os.path.join(self._settings.base, "") if self._settings is not None else ""
-        return path[len(folder) :] if folder and path.startswith(folder) else relative_filename(path)
 
     def _needs(self) -> list[str]:
         """What the reports need to know of a source beside its lines."""
@@ -252,9 +226,6 @@ class _Report:
                 with open(staged, "w", encoding="utf-8") as file:
                     return coverage.report(names, self._options.show_missing, ignore_errors=True, file=file)
             case "html":
-                if contexts or self._coverage.get_option("html:show_contexts"):
-                    with suppress(FileNotFoundError):  # coverage would take a page with other labels for the same
-                        os.unlink(os.path.join(staged, "status.json"))
                 return write_pages(
                     coverage, names, staged, contexts, progress=self._progress, changed=self._changed_names
                 )
@@ -274,9 +245,11 @@ class _Report:
         """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
         data = CoverageData(basename=place)
         for part in self._labelled:
-            (part.renamed(self._relative_name) if self._relative else part).fill(data)
+            (part.renamed(lambda p: names.relative_name(p, self._settings)) if self._relative else part).fill(data)
         tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
-        data.add_file_tracers({self._relative_name(p) if self._relative else p: name for p, name in tracers.items()})
+        data.add_file_tracers(
+            {names.relative_name(p, self._settings) if self._relative else p: name for p, name in tracers.items()}
+        )
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
@@ -314,7 +287,8 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
-        return (*self._notes_of_full(), *self._notes_of_version())
+        problems = (f"The plug-in {name} has no effect: {why}." for name, why in self._measured.plugin_problems)
+        return (*map(printable, problems), *self._notes_of_full(), *self._notes_of_version())
 
     def _notes_of_full(self) -> tuple[str, ...]:
         if not self._measured.full:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -21,22 +20,29 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import coverage
+
+from attach.errors import AnalysisUnavailable
+
 #: The newest coverage.py for that version of Python; later versions have the last one.
 RELEASES = {(3, 8): "7.6.1", (3, 9): "7.10.7", (3, 10): "7.16.2", (3, 11): "7.17.3"}
+#: SHA-256 of the wheels of these releases that have no compiled parts.
+DIGESTS = {
+    "7.6.1": "e9a6e0eb86070e8ccaedfbd9d38fec54864f3125ab95419970575b42af7541df",
+    "7.10.7": "f7941f6f2fe6dd6807a1208737b8a0cbcf1cc6d7b07d24998ad2d63590868260",
+    "7.16.2": "11d28e9123a9156cb405d8d27b44256c9a58fb5decc2073a8f17862057e3aa0f",
+    "7.17.3": "21745c08f2835b847a16887b748d3084dddeb0571ae2a0d62e33644413568b99",
+}
 
 _MODULE = re.compile(r"coverage/(\w+)\.py")
 _LARGEST = 8 << 20
 _PIP_SECONDS = 60
 
 
-class NoRelease(Exception):
-    """The modules cannot be had; the text says why."""
-
-
 def modules(version: tuple[int, int]) -> dict[str, str]:
     """The modules of the package by name, for a Python of this version.
 
-    Reaches for the package index if it has to. Raises NoRelease.
+    Reaches for the package index if it has to. Raises AnalysisUnavailable.
     """
     if _own_knows(version):
         return _own()
@@ -56,9 +62,13 @@ def available(version: tuple[int, int]) -> bool:
 def fetch(version: tuple[int, int]) -> Path:
     """Download the release for this version into the cache, also if it is there already; returns the file.
 
-    Raises NoRelease, OSError.
+    Raises AnalysisUnavailable.
     """
-    _store(version, _download(version))
+    found = _download(version)
+    try:
+        _store(version, found)
+    except OSError as error:
+        raise _unavailable(version, f"they cannot be kept: {error}") from None
     return _place(version)
 
 
@@ -77,14 +87,12 @@ def _own_knows(version: tuple[int, int]) -> bool:
 
 
 def _own() -> dict[str, str]:
-    spec = importlib.util.find_spec("coverage")
-    if spec is None or not spec.submodule_search_locations:
-        raise NoRelease("the coverage.py here is not a folder of modules")
-    found = Path(spec.submodule_search_locations[0]).glob("*.py")
-    try:
-        return {path.stem: path.read_text(encoding="utf-8") for path in found}
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoRelease(f"the coverage.py here cannot be read: {error}") from None
+    folder = Path(coverage.__file__).parent
+    return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+
+
+def _unavailable(version: tuple[int, int], reason: str) -> AnalysisUnavailable:
+    return AnalysisUnavailable(f"{version[0]}.{version[1]}", reason)
 
 
 def _place(version: tuple[int, int]) -> Path:
@@ -143,21 +151,21 @@ def _download(version: tuple[int, int]) -> dict[str, str]:
             # in that folder, since `-m` looks for modules where it stands
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=_PIP_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise NoRelease(f"pip: {error}") from None
+            raise _unavailable(version, f"pip: {error}") from None
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no word of pip"]
-            raise NoRelease(f"coverage {release(version)} cannot be had, pip says: {lines[-1].strip()}")
-        return _unpack(wheels[0])
+            raise _unavailable(version, f"pip says: {lines[-1].strip()}")
+        try:
+            return _unpack(version, wheels[0])
+        except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+            raise _unavailable(version, f"{wheels[0].name}: {error}") from None
 
 
-def _unpack(wheel: Path) -> dict[str, str]:
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            named = {_MODULE.fullmatch(member.filename): member for member in archive.infolist()}
-            found = {match[1]: member for match, member in named.items() if match}
-            if "parser" not in found or sum(member.file_size for member in found.values()) > _LARGEST:
-                raise NoRelease(f"{wheel.name} is not coverage.py")
-            return {name: archive.read(member).decode() for name, member in found.items()}
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise NoRelease(f"{wheel.name}: {error}") from None
+def _unpack(version: tuple[int, int], wheel: Path) -> dict[str, str]:
+    """The modules out of a wheel that is as it was released."""
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != DIGESTS[release(version)]:
+        raise _unavailable(version, f"{wheel.name} is not what was released")
+    with zipfile.ZipFile(wheel) as archive:
+        named = {_MODULE.fullmatch(member.filename): member for member in archive.infolist()}
+        return {match[1]: archive.read(member).decode() for match, member in named.items() if match}

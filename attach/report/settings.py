@@ -164,9 +164,12 @@ class Settings:
         }
 
     def apply(self, coverage: Coverage, *, places: bool) -> None:
-        """Set what is about reports; `places` too, if they may say where reports go."""
+        """Set what is about reports; `places` too, if they may say where reports go.
+
+        With relative files, names in reports and in patterns are both relative to the project's folder.
+        """
         for name, value in self.values.items():
-            if name in PATTERNS and name in _APPLIED:
+            if name in PATTERNS and name in _APPLIED and not self["run:relative_files"]:
                 coverage.set_option(name, self.patterns(name))
             elif name == "run:source":
                 coverage.set_option(name, [posixpath.normpath(posixpath.join(self.base, item)) for item in value])

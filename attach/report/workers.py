@@ -128,7 +128,7 @@ def forked(work: Callable[[socket.socket], object], others: Sequence[Worker] = (
             other.connection.close()
         work(theirs)
 
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for good, in the child
     try:
         pid = os.fork()
         if pid == 0:
@@ -142,7 +142,6 @@ def forked(work: Callable[[socket.socket], object], others: Sequence[Worker] = (
 def _child(work: Callable[[], object], parent: int, libc: ctypes.CDLL) -> NoReturn:
     code = 1
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
             work()

@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_reports.py [FILES]
 
 The sources are those of this Python's standard library, again and again under other names; every second statement ran.
-Ours and theirs take turns, and theirs is run twice in a row, for the noise. Prints Markdown for docs/benchmarks.md.
+Ours and theirs take turns, theirs twice in a row, for the noise; the better of two. Prints Markdown for
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ for source_root in (ROOT, ROOT / "agent", ROOT / "cli"):
 from coverage import Coverage, CoverageData  # noqa: E402
 
 FILES = 2000
-REPEAT = 3
+REPEAT = 2
 DATA = "ran.cov"
-#: In a process of its own, as the command: so memory is that of this report alone, its largest process counts.
+#: What `snapshot` does when it has the lines, in a process of its own.
 OURS = """
-import io, resource, sys
+import io, sys
 from attach.report import Measured, Wanted, write
 from attach_agent.wire import pack_lines
 from coverage import CoverageData

@@ -235,7 +235,7 @@ def open_project() -> Iterator[Path]:
 def test_a_hostile_file_gains_nothing(interpreter: Interpreter, open_project: Path, tmp_path: Path) -> None:
     """A process of another user cannot have root read or write for it what it may not itself."""
     secret = tmp_path / "secret"
-    secret.write_text("[run]\nsource = SECRET\n")
+    secret.write_text('[tool.coverage.run]\nsource = ["SECRET"]\n')
     secret.chmod(0o600)
     victim = tmp_path / "victim"
     victim.write_text("precious")

@@ -44,21 +44,22 @@ def served(python: Path, site: Path, *before: str) -> Iterator[Target]:
 
 
 def templates(report: Path) -> dict[str, Any]:
-    """Of a JSON report what is about templates: lines that ran, that did not, and branches."""
+    """Of a JSON report what is about templates: lines that ran, that did not, and branches, totals."""
     files = json.loads(report.read_text())["files"]
-    wanted = ("executed_lines", "missing_lines", "excluded_lines")
-    return {
-        Path(name).name: {key: file[key] for key in wanted} for name, file in files.items() if name.endswith(".html")
-    }
+    return {Path(name).name: {**file, "contexts": None} for name, file in files.items() if name.endswith(".html")}
 
 
 def coverage(python: Path, site: Path, *arguments: str) -> None:
     subprocess.run([python, "-m", "coverage", *arguments], cwd=site, check=True, capture_output=True, timeout=60)
 
 
-@on_interpreters(*PROGRAMMED)
-def test_django_templates_equal_coverages_own(interpreter: Interpreter, site: Path) -> None:
-    """Lines of templates are those that coverage.py itself reports of the same requests."""
+@pytest.mark.parametrize(
+    ("interpreter", "branch"), [("3.11", True), ("3.14", False)], indirect=["interpreter"], scope="session"
+)
+def test_django_templates_equal_coverages_own(interpreter: Interpreter, branch: bool, site: Path) -> None:
+    """Lines of templates are those that coverage.py itself reports of the same requests, with branches or without."""
+    with (site / ".coveragerc").open("a") as config:
+        config.write(f"branch = {branch}\n")
     python = environment(interpreter, PROGRAMS)
     with served(python, site, "-m", "coverage", "run", "--data-file=theirs") as target:
         for page in PAGES:
@@ -84,6 +85,20 @@ def test_django_templates_equal_coverages_own(interpreter: Interpreter, site: Pa
     # and the data file is one that coverage.py, with the plug-in, reports on
     coverage(python, site, "json", "--data-file=ours", "-o", "again.json")
     assert templates(site / "again.json") == expected
+
+
+@on_interpreters("3.11")
+def test_templates_that_cannot_be_measured(interpreter: Interpreter, site: Path) -> None:
+    """When Django's settings do not let templates be measured, the snapshot says what is missing."""
+    program = site / "site_.py"
+    program.write_text(program.read_text().replace('"debug": True', '"debug": False'))
+    with served(environment(interpreter, PROGRAMS), site) as target:
+        succeed(target.pid, "start-coverage", cwd=site)
+        http_get(target.port, "/page")
+        done = succeed(target.pid, "snapshot", cwd=site)
+        assert "site_.py" in done.stdout and ".html" not in done.stdout
+        assert "The plug-in django_coverage_plugin has no effect: " in done.stderr
+        assert "Template debugging must be enabled" in done.stderr
 
 
 @on_interpreters("3.14")
@@ -122,7 +137,7 @@ class Words(coverage.CoveragePlugin, coverage.FileTracer):
     def dynamic_source_filename(self, filename, frame):
         if os.path.exists("slow-name"):
             open("slowing", "w").close()
-            time.sleep(5)
+            time.sleep(3)
         if os.path.exists("fail-name"):
             raise ValueError("no name")
         return frame.f_locals["path"]
@@ -130,7 +145,7 @@ class Words(coverage.CoveragePlugin, coverage.FileTracer):
     def line_number_range(self, frame):
         if os.path.exists("slow-line"):
             open("slowing", "w").close()
-            time.sleep(5)
+            time.sleep(3)
         line = frame.f_locals["line"]
         return line, line
 
@@ -188,6 +203,7 @@ try:
         for line, word in enumerate(open(text).read().split(), 1):
             if line != 2:
                 words.run(text, line, word)
+        print("round", flush=True)
         time.sleep(0.01)
 finally:
     print("finally", flush=True)
@@ -273,6 +289,24 @@ def test_signals_in_a_plugin(interpreter: Interpreter, language: Path, where: st
         os.kill(target.pid, signal.SIGUSR1)
         assert target.wait_for_end() == 7
         assert "finally" in target.stdout and not target.stderr
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "where"), [("3.11", "slow-line"), ("3.14", "slow-name")], indirect=["interpreter"], scope="session"
+)
+def test_leaving_while_a_plugin_runs(interpreter: Interpreter, language: Path, where: str) -> None:
+    """A detach while a thread is inside a plug-in, over and over, does the program no harm."""
+    with speaking(interpreter, language) as target:
+        for _ in range(2):
+            (language / "slowing").unlink(missing_ok=True)
+            succeed(target.pid, "start-coverage", cwd=language)
+            (language / where).touch()
+            wait_until((language / "slowing").exists, "the plug-in to run")
+            succeed(target.pid, "detach")
+            (language / where).unlink()
+        seen = target.stdout.count("round")
+        wait_until(lambda: target.stdout.count("round") > seen + 10, "the program to go on")
+        assert not target.stderr
 
 
 @on_interpreters("3.11")

@@ -78,8 +78,8 @@ def liar(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         PLAIN | {"exits": [[1, 10**30]]},
         PLAIN | {"executed": [[1]]},
         PLAIN | {"executed": [["1", 2]]},
-        PLAIN | {"described": [[1, 2, "", "<script>", ""]]},
-        PLAIN | {"described": [[1, 2, "", "x" * 301, ""]]},
+        PLAIN | {"described": [[1, 2, "a", "<script>", "a"]]},
+        PLAIN | {"described": [[1, 2, "a", "x" * 301, "a"]]},
         PLAIN | {"regions": [["function", "f\nDA:1,1", 1, []]]},
         PLAIN | {"regions": [["<b>", "f", 1, []]]},
         PLAIN | {"regions": [["function", "f", 1, [[1, 3]]]] * 3},
@@ -233,9 +233,15 @@ def test_many_processes_make_the_same_report(project: Path, monkeypatch: pytest.
     }
     assert phases == {"Analyzing": (6, 6), "Counting": (5, 6), "Rendering HTML": (5, 5), "Writing json": (5, 6)}
 
+    # what did not change is not made anew, and what did is
     pages_before = {path.name: path.stat().st_mtime_ns for path in (project / "htmlcov").glob("*_py.html")}
     write(measurement(recorded(project)), [Wanted("html")], out=io.StringIO(), options=Options(contexts=False))
     assert pages_before == {path.name: path.stat().st_mtime_ns for path in (project / "htmlcov").glob("*_py.html")}
+    fewer = measurement(recorded(project) | {str(project / "program.py"): {1}}, context="deploy 17")
+    for contexts in (False, True):
+        write(fewer, [Wanted("html")], out=io.StringIO(), options=Options(contexts=contexts))
+        page = (project / "htmlcov" / "program_py.html").read_text()
+        assert page.count('<p class="run">') == 1 and ("deploy 17" in page) == contexts
 
 
 def test_a_killed_worker_costs_its_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +309,7 @@ def test_changed_after_it_ran(project: Path) -> None:
         assert len(marked) == 2 and "index.html" in marked and any(name.endswith("leaf_py.html") for name in marked)
 
     os.utime(leaf, (0, 0))
-    write(measured, [Wanted("html", "out.html")], out=io.StringIO())
+    write(each, [Wanted("html", "out.html")], out=io.StringIO())
     assert not any("changed since" in page for page in html(project / "out.html").values())
 
 

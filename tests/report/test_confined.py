@@ -85,11 +85,16 @@ def assert_confined(pid: int, worker: Worker) -> None:
 
 def test_in_the_same_place(interpreter: Interpreter) -> None:
     """On every version the interpreter starts, and whatever it tries, it can open files for reading and no more."""
-    with (
-        running([str(interpreter.path), "-c", SLEEPING], ready="ready") as target,
-        confined.spawned(target.pid) as worker,
-    ):
-        assert_confined(target.pid, worker)
+    inherited = os.open("/", os.O_PATH)
+    os.set_inheritable(inherited, True)
+    try:
+        with (
+            running([str(interpreter.path), "-c", SLEEPING], ready="ready") as target,
+            confined.spawned(target.pid) as worker,
+        ):
+            assert_confined(target.pid, worker)
+    finally:
+        os.close(inherited)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="enters the namespaces of others")

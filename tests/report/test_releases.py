@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from attach.errors import AnalysisUnavailable
 from attach.report import releases
 
 VERSION = (3, 8)
@@ -27,8 +29,17 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def put_wheel(index: Path, modules: dict[str, str]) -> Path:
-    """A wheel of the release without compiled parts, as PyPy takes it."""
+@pytest.fixture
+def wheel(index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A wheel in the index that passes for the release."""
+    wheel = put_wheel(index)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    monkeypatch.setitem(releases.DIGESTS, releases.release(VERSION), digest)
+    return wheel
+
+
+def put_wheel(index: Path) -> Path:
+    """A wheel of that name without compiled parts, as PyPy takes it."""
     release = releases.release(VERSION)
     info = f"coverage-{release}.dist-info"
     wheel = index / f"coverage-{release}-pp38.pp39-none-any.whl"
@@ -37,14 +48,13 @@ def put_wheel(index: Path, modules: dict[str, str]) -> Path:
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: pp38-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
         archive.writestr("coverage/htmlfiles/x.py", "no module of the package")
-        for name, text in modules.items():
+        for name, text in MODULES.items():
             archive.writestr(f"coverage/{name}.py", text)
     return wheel
 
 
-def test_downloaded_once(index: Path) -> None:
+def test_downloaded_once(wheel: Path) -> None:
     """What pip has brought stays in the cache, readable for its owner alone, and is not asked for again."""
-    wheel = put_wheel(index, MODULES)
     assert not releases.available(VERSION)
     assert releases.modules(VERSION) == MODULES
     wheel.unlink()
@@ -61,22 +71,22 @@ def test_our_own_comes_first() -> None:
 
 def test_unreachable_index() -> None:
     """Without a package index the reason has pip's last words, and nothing is kept."""
-    with pytest.raises(releases.NoRelease, match="pip says: ERROR"):
+    with pytest.raises(AnalysisUnavailable, match="pip says: ERROR"):
         releases.modules(VERSION)
     assert not releases._place(VERSION).exists()
 
 
-def test_a_strange_wheel(index: Path) -> None:
-    """A wheel without the parser is not taken for coverage.py."""
-    put_wheel(index, {"nothing": ""})
-    with pytest.raises(releases.NoRelease, match="is not coverage"):
+def test_another_wheel(index: Path) -> None:
+    """A wheel of the same name that is not what was released is refused, and nothing is kept."""
+    put_wheel(index)
+    with pytest.raises(AnalysisUnavailable, match="not what was released"):
         releases.fetch(VERSION)
+    assert not releases._place(VERSION).exists()
 
 
 @pytest.mark.parametrize("damage", ["content", "mode", "link"])
-def test_the_cache_is_used_only_if_it_is_ours(index: Path, damage: str) -> None:
+def test_the_cache_is_used_only_if_it_is_ours(wheel: Path, damage: str) -> None:
     """What is damaged, or could have been written by somebody else, is fetched again."""
-    put_wheel(index, MODULES)
     path = releases.fetch(VERSION)
     if damage == "content":
         path.write_bytes(path.read_bytes()[:-2] + b"}}")

@@ -59,6 +59,8 @@ def leaves(value):
                 break
             if value == 9:
                 return step
+            if value == 8:
+                return -step
         finally:
             value = value + 0
     else:

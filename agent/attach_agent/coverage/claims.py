@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 
-from .plugins import INTERRUPTED
+from .plugins import INTERRUPTED, FileTracer
 from .scope import resolved
 
 TYPE_CHECKING = False
@@ -28,6 +28,9 @@ class Claims:
         self._plugins = plugins
         self._recording = recording
         self._give_up = give_up
+        #: The code that a thread runs with a tracer's call below it, by id.
+        inside = (Claims.check_include, FileTracer.dynamic_source_filename, FileTracer.line_number_range)
+        self.codes = frozenset(id(function.__code__) for function in inside)
         #: By thread: what a signal handler raised in a plug-in's code.
         self._pending: dict[int, BaseException] = {}
 

@@ -48,7 +48,6 @@ class Coverage:
         never.acquire()
         #: Sleeps that many seconds, whatever became of ``time.sleep``.
         self._pause = lambda seconds: never.acquire(True, seconds)
-        self._collector: Any = None
         self._history: History | None = None
         self._saver: Saver | None = None
         self._chosen: Pairs = ()
@@ -62,16 +61,21 @@ class Coverage:
         self.settings = ""
         self._started_at = 0.0
 
+    @property
+    def _collector(self) -> Any:
+        """The one at work, or None."""
+        return None if self._history is None else self._history.collector
+
     def start(self, options: Pairs) -> Pairs:
         """Measure from now on, in every thread; returns `status`.
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
-        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
-        was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`. ``context``
-        labels what runs from now on, ``usual_context`` does if that is empty; ``every`` (seconds; 0: not) and
-        ``data_file`` are for a `Saver`. While it is measured already, label and saver may be given anew, with the same
-        options, or with ``unscoped``, which stands for them.
+        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer, probes) and ``tracer``
+        (bytes, for the last two). ``settings`` is a text of the operator's that is kept for the snapshots, ``label``
+        is what was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`.
+        ``context`` labels what runs from now on, ``usual_context`` does if that is empty; ``every`` (seconds; 0: not)
+        and ``data_file`` are for a `Saver`. While it is measured already, label and saver may be given anew, with the
+        same options, or with ``unscoped``, which stands for them.
 
         Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
         tracer-needed, or one of the collector's, of `Saver` or `History.relabel`.
@@ -99,14 +103,14 @@ class Coverage:
         history = self._history or History(Recording(_scope_of(chosen, program), branch), self._pause)
         saver = self._start_saver(history, data_file, every) if every else None
         try:
-            history.relabel(context or usual_context, None)
+            history.relabel(context or usual_context)
             collector = self._new_collector(history.recording, core, tracer)
             collector.start()
         except BaseException:
             if saver is not None:
                 saver.stop()
             raise
-        self._collector = collector
+        history.collector = collector
         self._history = history
         self._saver = saver
         self._chosen, self._core, self._label = chosen, core, label
@@ -117,9 +121,9 @@ class Coverage:
 
     def stop(self, discard: bool) -> Pairs:
         """Stop measuring; nothing stays but the data, and not even that with `discard`. Returns `status`."""
-        if self._collector is not None:
-            self._collector.stop()
-            self._collector = None
+        if self._history is not None and self._history.collector is not None:
+            self._history.collector.stop()
+            self._history.collector = None
         if self._saver is not None:
             self._saver.stop()
         if discard:
@@ -131,7 +135,7 @@ class Coverage:
 
     def view(self, since: str, name: str, cut: bool) -> View:
         """A snapshot, to be read in pages: see `History.view`."""
-        return self._recorded().view(since, name, cut, self._collector)
+        return self._recorded().view(since, name, cut)
 
     def forget(self, number: int) -> None:
         """Forget what a snapshot has shown: `View.number`."""
@@ -141,7 +145,7 @@ class Coverage:
     def reset(self) -> Pairs:
         """Forget all that ran so far, and the names; returns `status`."""
         history = self._recorded()
-        self.forget(history.view("", "", True, self._collector).number)
+        self.forget(history.view("", "", True).number)
         return self.status()
 
     def page(self, view: View, cursor: int) -> tuple[int, tuple[Part, ...]]:
@@ -177,6 +181,7 @@ class Coverage:
         if measuring:
             pairs.append(("core", self._collector.core))
             pairs.append(("seconds", time.monotonic() - self._started_at))
+            pairs += self._collector.details()
         if self._history is not None:
             recording = self._history.recording
             files, lines = self._history.totals()
@@ -189,6 +194,7 @@ class Coverage:
                 ("plugins", self._plugins.state()),
                 ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", recording.is_full()),
+                ("others", tuple(sorted(recording.others))),
                 ("context", self._history.context),
                 ("names", self._history.names()),
             ]
@@ -213,7 +219,7 @@ class Coverage:
         saver = self._start_saver(history, data_file, every) if every else None
         try:
             if context:
-                history.relabel(context, self._collector)
+                history.relabel(context)
         except BaseException:
             if saver is not None:
                 saver.stop()
@@ -259,6 +265,10 @@ class Coverage:
 
             self._plugins.need_tracer()
             return MonitoringCollector(recording, self._pause)
+        if core == "probes":
+            from .probes.collector import ProbesCollector
+
+            return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
         from .ctracer import TracerCollector
 
         return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
@@ -278,7 +288,8 @@ def _core_for(core: str, branch: bool, plugins: bool) -> str:
         monitoring = events is not None
     if core == "auto":
         return "monitoring" if monitoring and not plugins else "ctracer"
-    if core == "ctracer" or (core == "monitoring" and monitoring):
+    available = {"ctracer": True, "monitoring": monitoring, "probes": events is None and not branch}
+    if available.get(core):
         return core
     version = "%d.%d" % sys.version_info[:2]
     what = "branches" if branch else "lines"

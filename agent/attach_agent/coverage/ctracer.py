@@ -74,6 +74,7 @@ class TracerCollector:
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
         self._claims = Claims(plugins, recording, self._give_up)
+        self._callback_codes |= self._claims.codes
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
@@ -140,7 +141,11 @@ class TracerCollector:
             frame = frame.f_back
 
     def collect(self) -> None:
-        """The recording is up to date: the tracers write to it."""
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
 
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""
@@ -177,6 +182,9 @@ class TracerCollector:
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         self._claims.raise_pending()
+        if sys.gettrace() is not self._entry:  # another tool has come to this thread since we marked the frame
+            frame.f_trace = None
+            return
         if self._stopping:
             sys.settrace(None)
             return
@@ -353,12 +361,11 @@ class TracerCollector:
 
     def _refuse_other_tracers(self) -> None:
         for _ in range(GRACE_ROUNDS):
-            found = [item for item in (*self._threads.trace_objects(), thread_hook()) if item is not None]
+            found = self._others()
             if not found:
                 return
             self._pause(0.005)
-        names = sorted({name_of(item) for item in found})
-        raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(names))
+        raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(sorted(map(name_of, found))))
 
     def _reach_threads(self) -> None:
         """Have every thread that is not traced come to `_enter`."""
@@ -367,8 +374,15 @@ class TracerCollector:
         # new frames come to it by their call, those that are running by the trace function of the frame
         for stack in current_stacks().values():
             for frame in stack:
-                if frame.f_trace is None:
+                if frame.f_trace is None or self._is_left_behind(frame.f_trace):
                     frame.f_trace = self._entry
+
+    def _is_left_behind(self, item: Any) -> bool:
+        """Is this a tracer that does not trace its thread any more, since another tool did meanwhile?
+
+        One of ours has lost its way; a stopped one of coverage.py would end the tracing.
+        """
+        return self._is_mine(item) or type(item).__name__ == "CTracer"
 
     def _start_watcher(self) -> None:
         self._watching = True
@@ -387,17 +401,18 @@ class TracerCollector:
                     self.verify()
                     self._reach_threads()
                     self._tidy()
-                except MemoryError:
+                except Exception:  # no memory, or what an audit hook raises: later, perhaps
                     continue
         finally:
             self._watching = False
 
     def verify(self) -> None:
-        """Mark the recording if greenlets were switched without our noticing, and lines may be in the wrong file."""
+        """Note in the recording who has taken threads from us, and whether greenlets were switched unnoticed."""
         if self._greenlets is None:
             unnoticed = greenlets.is_loaded() and not self._greenlet_is_coming
         else:
             unnoticed = self._greenlets.went_unnoticed()
+        self._recording.others.update(name_of(item) for item in self._others())
         if unnoticed:
             self._recording.spoiled = "it has switched greenlets unnoticed, and lines may be in the wrong files"
 
@@ -412,6 +427,11 @@ class TracerCollector:
                 if _references(self._tracers, key) == ALONE:
                     self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
+
+    def _others(self) -> list[Any]:
+        """What traces threads, or will, and is not ours."""
+        found = (*self._threads.trace_objects(), thread_hook())
+        return [item for item in found if item is not None and not self._is_mine(item)]
 
     def _mine(self) -> list[Any]:
         return [item for item in self._threads.trace_objects() if self._is_mine(item)]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from .recording import Recording
 
-#: The tool ids that PEP 669 leaves to tools, the one made for us first; debuggers and profilers expect
-#: theirs.
-_TOOL_IDS = (1, 3, 4, 2, 0, 5)
+#: The tool ids of PEP 669, first those that nobody expects to be free: debuggers, coverage.py and profilers that start
+#: after us take theirs without asking.
+_TOOL_IDS = (3, 4, 1, 5, 2, 0)
 _TOOL_NAME = "live-attach"
 
 
@@ -100,7 +100,11 @@ class MonitoringCollector:
             self._watch_all(suspended_code(self._pause))
 
     def collect(self) -> None:
-        """The recording is up to date: the callbacks write to it."""
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
 
     def restart(self) -> None:
         """Lines were taken away from the recording: have each of them reported once more."""

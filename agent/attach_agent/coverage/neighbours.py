@@ -46,5 +46,11 @@ def set_thread_hook(old: Any, new: Any) -> None:
 
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
-    kind = type(item).__name__
-    return str(item.__code__.co_filename) if kind in ("function", "method") else kind
+    kind = type(item)
+    if kind.__name__ == "CTracer":
+        return "coverage.py (CTracer)"
+    function = item.__func__ if kind.__name__ == "method" else item
+    if type(function) is type(name_of):
+        code = function.__code__
+        return "%s.%s (%s:%d)" % (function.__module__, function.__qualname__, code.co_filename, code.co_firstlineno)
+    return "%s of %s" % (kind.__name__, type.__dict__["__module__"].__get__(kind))

@@ -71,6 +71,8 @@ class History:
     def __init__(self, recording: Recording, pause: Callable[[float], object]) -> None:
         self.recording = recording
         self._pause = pause
+        #: What records just now, or None.
+        self.collector: Any = None
         #: The label of what runs now: coverage.py's static context.
         self.context = ""
         #: All but the present one, oldest first. A new tuple for each change, so that readers may walk over it.
@@ -85,7 +87,7 @@ class History:
         """For one piece of work in one thread."""
         return Breath(self._pause)
 
-    def view(self, since: str, name: str, cut: bool, collector: Any) -> View:
+    def view(self, since: str, name: str, cut: bool) -> View:
         """What ran since the moment `since`, or in all; with `name` or `cut` up to a cut that is made now.
 
         Raises AgentError: ``unknown-name``, ``too-many-names``, ``bad-name``.
@@ -94,18 +96,25 @@ class History:
         if name:
             self._check_name(name)
         if name or cut:
-            self.cut(collector)
+            self.cut()
+        else:
+            self.collect()
         if name:
             self.marks[name] = self._number, time.monotonic()
             self._merge()
         return View(self, after, live=not (name or cut))
 
-    def cut(self, collector: Any) -> None:
-        """End the present period; `collector` is the one at work, or None."""
-        breathe = self.breath()
-        files = self.recording.files
+    def collect(self) -> None:
+        """Have all that ran so far in the sets of the recording."""
+        collector = self.collector
         if collector is not None:
             collector.collect()
+
+    def cut(self) -> None:
+        """End the present period."""
+        breathe = self.breath()
+        files = self.recording.files
+        self.collect()
         period = Period(self._number + 1, self.context)
         # Before anything is taken away: who reads looks at a set first, then at the periods, and finds it in one.
         self.periods += (period,)
@@ -120,11 +129,11 @@ class History:
                     lines -= taken
                 breathe()
         finally:
-            if collector is not None:
-                collector.restart()
+            if self.collector is not None:
+                self.collector.restart()
         self._merge()
 
-    def relabel(self, context: str, collector: Any) -> None:
+    def relabel(self, context: str) -> None:
         """What runs from now on belongs to another context. Raises AgentError: ``too-many-names``, ``bad-name``."""
         if context == self.context:
             return
@@ -132,7 +141,7 @@ class History:
         contexts = self.contexts()
         if context not in contexts and len(contexts) >= MAX_CONTEXTS:
             raise AgentError("too-many-names", "%d contexts are kept already" % MAX_CONTEXTS)
-        self.cut(collector)
+        self.cut()
         self.context = context
 
     def forget(self, number: int) -> None:
@@ -153,6 +162,7 @@ class History:
 
     def totals(self) -> tuple[int, int]:
         """How many files have lines, and how many lines, or arcs."""
+        self.collect()
         if not self.periods:
             return self.recording.totals()
         counts = []

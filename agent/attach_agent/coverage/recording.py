@@ -33,6 +33,8 @@ class Recording:
         self.branch = branch
         #: Why what was recorded cannot be trusted, empty if it can.
         self.spoiled = ""
+        #: The names of tools that have traced threads meanwhile, which therefore were not measured.
+        self.others: set[str] = set()
         #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
         #: hold what the tracer puts there.
         self.narrow_arcs = False

@@ -121,6 +121,7 @@ class Saver:
 
     def _save(self) -> None:
         """Write the file if anything ran since the last time; a failure is remembered, and tried again next time."""
+        self._history.collect()
         # between two changes of the history sets only grow
         state = self._history.changes, self._history.recording.totals()[1]
         if state == self._saved or (self._saved is None and self._history.totals() == (0, 0)):

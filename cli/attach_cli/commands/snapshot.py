@@ -93,7 +93,7 @@ def command(
             console.say("Nothing has run yet.")  # to name the moment was all that was asked for
             return
         sys.stdout.flush()  # only what has been written is forgotten
-    _say_result(result, wanted, since or "start-coverage")
+    _say_result(result, wanted, since or "start-coverage", measured.others)
     ctx.exit(result.exit_code)
 
 
@@ -112,7 +112,7 @@ def _wanted(text: bool, formats: Mapping[str, str | None]) -> list[Wanted]:
     return wanted
 
 
-def _say_result(result: ReportResult, wanted: Sequence[Wanted], since: str) -> None:
+def _say_result(result: ReportResult, wanted: Sequence[Wanted], since: str, others: Sequence[str]) -> None:
     for name, place in result.written:
         if place != "-":
             console.say(f"Wrote {name}:  {_page(name, place)}")
@@ -122,6 +122,8 @@ def _say_result(result: ReportResult, wanted: Sequence[Wanted], since: str) -> N
         console.say(f"Changed since the process started, lines may be off: {console.escaped(path)}")
     if result.total is not None:
         console.say(f"Lines that ran only before {since}, such as imports, count as missing.")
+    for other in others:
+        console.say(f"Not measured while it traced, in its threads: {console.escaped(other)}")
     for note in (*result.notes, *result.warnings):
         console.say(note)
     if result.total is not None and not any(want.format == "text" for want in wanted):

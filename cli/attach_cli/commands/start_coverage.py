@@ -101,6 +101,8 @@ def _explained(status: dict[str, Any], settings: Settings | None, loaded: Sequen
         yield from settings.not_honoured()
         if settings["run:core"] and NAMES_OF_CORES.get(settings["run:core"], status["core"]) != status["core"]:
             yield f"[run] core has no effect: this process is measured by {status['core']}."
+    if status.get("instead_of_probes"):
+        yield f"Probes cannot be used, so the C tracer measures: {status['instead_of_probes']}."
     for name, problem in status["plugins"]:
         yield _plugin(name, problem)
     if status["program"]:

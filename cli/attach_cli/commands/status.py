@@ -62,6 +62,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("measuring"):
         core = console.escaped(str(coverage["core"]))
         lines.append(f"coverage: measuring {what} ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+        if coverage.get("instead_of_probes"):
+            lines.append(f"coverage: no probes, {console.escaped(str(coverage['instead_of_probes']))}")
+        elif coverage.get("traced_too"):
+            lines.append("coverage: what began before is traced, and so is all in its thread")
     elif "files" in coverage:
         lines.append(f"coverage: stopped, {recorded}")
     else:
@@ -82,6 +86,8 @@ def _details(coverage: dict[str, Any]) -> Iterator[str]:
     """What else is to be said about the measurement."""
     if coverage.get("full"):
         yield "100,000 file names were seen, later ones are not measured"
+    for name in coverage.get("others", ()):
+        yield f"not measured while it traced, in its threads: {console.escaped(str(name))}"
     if coverage.get("program"):
         names = ", ".join(map(str, coverage["program"]))
         yield f"the program is an installed package, measured too: {console.escaped(names)}"

@@ -27,6 +27,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "lines": {},
     "branches": {"branch": True},
     "traced": {"branch": True, "core": "ctracer"},
+    "probes": {"core": "probes"},
 }
 
 
@@ -36,6 +37,7 @@ TRACED = (
     *((minor, "branches") for minor in ("3.12", "3.13")),
     *((minor, "traced") for minor in ("3.14", "3.15")),
 )
+PROBED = tuple((minor, "probes") for minor in ("3.8", "3.9", "3.10", "3.11"))
 MONITORED = (
     *((minor, "lines") for minor in ("3.12", "3.13", "3.14", "3.15")),
     *((minor, "branches") for minor in ("3.14", "3.15")),
@@ -94,7 +96,7 @@ def run(
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (AGENT, path) if path else (AGENT,)))
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["OPTIONS"] = json.dumps(WAYS[way])
-    if tracer and (interpreter.minor, way) in TRACED:
+    if tracer and (interpreter.minor, way) in TRACED + PROBED:
         environment["TRACER"] = str(tracer_of(interpreter))
     if way == "traced":
         environment["COVERAGE_CORE"] = "ctrace"

@@ -19,7 +19,7 @@ def make(files: int, lines: set[int]) -> Recording:
 
 
 def view_of(made: Recording) -> View:
-    return History(made, time.sleep).view("", "", False, None)
+    return History(made, time.sleep).view("", "", False)
 
 
 def all_pages(made: Recording) -> tuple[list[int], dict[str, set[int]]]:

@@ -171,7 +171,8 @@ def main():  # before
     loop.close()  # ran
     assert outcome == [["woken", outcome[0][1]]]  # ran
     del outer  # ran
-    report(main=attach.lines_of(__file__), late=attach.lines_of(late_module.__file__))  # ran
+    entered = attach.entered(__file__) if attach.branch else []  # perhaps
+    report(main=attach.lines_of(__file__), late=attach.lines_of(late_module.__file__), entered=entered)  # ran
     attach.stop()  # not
 
 

@@ -112,6 +112,11 @@ class SelfAttach:
     def lines_of(self, filename):
         return self.lines().get(os.path.abspath(filename), set())
 
+    def entered(self, filename):
+        """With branches: the first lines of code that arcs lead into, and where."""
+        packed = self.in_thread(self.packed).get(os.path.abspath(filename), b"")
+        return [ends for ends in map(arc_ends, unpack_arcs(packed)) if ends[0] < 0]
+
     @staticmethod
     def in_thread(function):
         return InThread(function).result()
