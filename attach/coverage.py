@@ -195,13 +195,13 @@ class Coverage:
         branch = bool(dict(coverage["scope"])["branch"])
         union = branches.either if branch else either
         files: dict[str, bytes] = {}
-        contexts: set[str] = set()
+        labels: dict[str, dict[str, bytes]] = {}
         cursor = 0
         while cursor >= 0:
             cursor, page = self._call("coverage_page", cursor)
-            for path, context, packed in page:
-                contexts.add(str(context))
-                files[str(path)] = union(files.get(str(path), b""), bytes(packed))
+            for path, label, packed in page:
+                for found in (files, labels.setdefault(str(label), {})):
+                    found[str(path)] = union(found.get(str(path), b""), bytes(packed))
         process = self.process
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
@@ -214,11 +214,12 @@ class Coverage:
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
-            context=contexts.pop() if len(contexts) == 1 else "",
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(coverage.get("full")),
             plugin_files=self._plugin_files(),
+            context=next(iter(labels)) if len(labels) == 1 else "",
+            labels=labels if len(labels) > 1 else {},
             plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
             others=tuple(map(str, coverage.get("others", ()))),
         )
