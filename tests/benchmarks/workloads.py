@@ -15,7 +15,7 @@ import sys
 import time
 
 HERE = os.path.abspath(__file__)
-ROWS = [{"id": n, "name": "name <%d>" % n, "tags": ["a", "b", "c"][: n % 4], "price": n * 1.5} for n in range(20)]
+ROWS = [{"id": n, "name": f"name <{n}>", "tags": ["a", "b", "c"][: n % 4], "price": n * 1.5} for n in range(20)]
 
 
 def templates():
@@ -90,7 +90,7 @@ def wsgi():
         except HTTPException as error:
             return error
         if endpoint == "index":
-            return Response("index of %s" % request.args.get("q", "nothing"))
+            return Response(f"index of {request.args.get('q', 'nothing')}")
         return Response(json.dumps(values), mimetype="application/json", headers={"X-Item": str(values["number"])})
 
     environments = [EnvironBuilder(path).get_environ() for path in ("/?q=a+b", "/item/7", "/missing", "/item/x")]
