@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from attach.channel import tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
-from attach.errors import CoverageNotStarted, CoverageRefused, CoverageRunning, MeasurementRejected, OptionNotUsable
+from attach.errors import (
+    AgentUnreachable,
+    CoverageNotStarted,
+    CoverageRefused,
+    CoverageRunning,
+    DataFileNotWritable,
+    MeasurementRejected,
+    NameNotUsable,
+    OptionNotUsable,
+    SavingUnavailable,
+    TooManyNames,
+    UnknownName,
+)
 from attach.inject import c_library
 from attach.process import Process
 from attach.project import finding
@@ -18,6 +31,16 @@ from attach.report.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from attach.report import Measured
+    from attach.report.plugin_files import PluginFile
+
+#: The agent's slugs that are errors of their own, made of the PID and the agent's message.
+_ERRORS: dict[str, Callable[[int, str], Exception]] = {
+    "bad-name": NameNotUsable,
+    "data-file-not-writable": DataFileNotWritable,
+    "saving-unavailable": SavingUnavailable,
+    "too-many-names": TooManyNames,
+    "unknown-name": UnknownName,
+}
 
 
 class Coverage:
@@ -42,28 +65,40 @@ class Coverage:
         scope: Scope = DEFAULT,
         *,
         settings: Settings | None = None,
+        context: str = "",
+        every: float = 0.0,
+        data_file: str = "",
         log: Callable[[str], None] = quiet,
         working: tracers.Working = tracers.silently,
     ) -> dict[str, Any]:
         """Measure lines, or lines and branches, from now on, in every thread and in the frames that are running.
 
-        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well. Returns the status.
+        `settings` (of `configuration`) say what `scope` leaves open; reports go by them as well. `context` labels what
+        runs from now on. With `every`, the process itself writes `data_file` every so many seconds; a relative name
+        counts from our working directory, or where the process sees other files, from its own, and without one it is
+        a new one there. A `context` and `every` can be given while it is measured, with no `scope` or the same. Returns
+        the status.
 
         Raises CoverageRunning if it is measured already (nothing changes), CoverageRefused if another tool, the
         process itself or data of other options is in the way, TracerUnavailable if the process needs a tracer that
-        cannot be had, OptionNotUsable for a pattern that makes no sense. `working` is entered while a tracer is
-        downloaded.
+        cannot be had, OptionNotUsable for a pattern that makes no sense, SavingUnavailable or DataFileNotWritable if
+        there can be no data file. `working` is entered while a tracer is downloaded.
         """
         self.connection.load("coverage")
+        if scope.core == "probes":
+            self.connection.load("probes")
         options = agent_options(self.process, scope, settings)
+        usual = settings["run:context"] if settings is not None else None
+        options = (*options, ("context", context), ("usual_context", usual or ""), ("unscoped", scope == DEFAULT))
+        if every:
+            options = (*options, ("every", float(every)), ("data_file", self._place_of(data_file)))
         try:
             try:
                 return self._start(options, log, working)
             except RemoteError as error:
-                wished = not scope.branch and settings is not None and settings["run:branch"]
-                if error.slug != "core-unavailable" or not wished:
+                if error.slug != "core-unavailable" or scope.core != "auto":
                     raise
-                return self._start((*options, ("branch", False)), log, working)  # a file's wish, not the operator's
+                return self._start((*options, ("core", "auto")), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
             raise self._translated(error) from None
 
@@ -100,21 +135,55 @@ class Coverage:
         """Stop measuring; the data stays for snapshots unless `discard`."""
         return as_dict(self._call("coverage_stop", discard))
 
-    def snapshot(self) -> Measured:
-        """What ran since the start, without stopping or forgetting anything."""
+    def reset(self) -> dict[str, Any]:
+        """Forget what was recorded, and the names of moments; measuring goes on."""
+        return as_dict(self._call("coverage_reset"))
+
+    def saving(self) -> dict[str, Any]:
+        """How the writing of the data file goes: path, every, active, ago, next, error. Empty without one."""
+        return as_dict(self._call("coverage_saving"))
+
+    def snapshot(self, *, since: str = "", name: str = "", reset: bool = False) -> Measured:
+        """What ran so far, or since the moment named `since`; nothing is stopped.
+
+        `name` names this moment. With `reset` all that ran up to now is forgotten when this has arrived here.
+        Raises CoverageNotStarted, UnknownName, NameNotUsable, TooManyNames.
+        """
+        with self.taking(since=since, name=name, reset=reset) as measured:
+            return measured
+
+    @contextmanager
+    def taking(self, *, since: str = "", name: str = "", reset: bool = False) -> Iterator[Measured]:
+        """As `snapshot`, but with `reset` it is forgotten at the end of the block, and only if that ends well.
+
+        What is not forgotten, for whatever reason, is in the next snapshot again.
+        """
+        number = self._call("coverage_view", since, name, reset)
+        yield self._read()
+        if reset:
+            self._call("coverage_forget", number)
+
+    def _read(self) -> Measured:
+        """All pages of the snapshot that was begun."""
         from attach.report import Measured
-        from attach.report.data import lines_of
+        from attach.report import arcs as branches
+        from attach.report.data import either, lines_of
         from attach.report.rights import owner_of
 
-        if not dict(self._status()["coverage"]).keys() >= {"files"}:  # never started, or discarded
+        status = self._status()
+        coverage = dict(status["coverage"])
+        if "scope" not in coverage:  # somebody has discarded it
             raise CoverageNotStarted(self.process.pid)
+        branch = bool(dict(coverage["scope"])["branch"])
+        union = branches.either if branch else either
         files: dict[str, bytes] = {}
+        contexts: set[str] = set()
         cursor = 0
         while cursor >= 0:
             cursor, page = self._call("coverage_page", cursor)
-            files.update((str(filename), bytes(packed)) for filename, packed in page)
-        status = self._status()
-        branch = bool(dict(dict(status["coverage"])["scope"])["branch"])
+            for path, context, packed in page:
+                contexts.add(str(context))
+                files[str(path)] = union(files.get(str(path), b""), bytes(packed))
         process = self.process
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
@@ -122,15 +191,38 @@ class Coverage:
             python=self.connection.hello.python,
             root=process.root if process.sees_other_files() else "/",
             cwd=str(status.get("cwd", "")),
-            left_out=tuple((str(name), int(count)) for name, count in dict(status["coverage"]).get("left_out", ())),
+            left_out=tuple((str(name), int(count)) for name, count in coverage.get("left_out", ())),
             pid=process.pid,
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
+            context=contexts.pop() if len(contexts) == 1 else "",
             settings=self.settings(),
             is_ours=self._is_ours(),
-            full=bool(dict(status["coverage"]).get("full")),
+            full=bool(coverage.get("full")),
+            plugin_files=self._plugin_files(),
+            plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
+            others=tuple(map(str, coverage.get("others", ()))),
         )
+
+    def _place_of(self, data_file: str) -> str:
+        if not data_file:
+            return ""
+        base = self.process.cwd if self.process.sees_other_files() else os.getcwd()
+        return os.path.normpath(os.path.join(base, data_file))
+
+    def _plugin_files(self) -> dict[str, PluginFile]:
+        """What the plug-ins in the process say about the files that they have measured."""
+        named = self._call("coverage_plugin_files")
+        if not named:
+            return {}
+        from attach.report.plugin_files import PluginFile
+
+        found = {str(path): PluginFile(str(plugin), problem="its plug-in does not answer") for path, plugin in named}
+        with suppress(AgentUnreachable):  # somebody else's code has not come back: the rest can be reported
+            for path, file in found.items():
+                found[path] = PluginFile.from_pairs(file.plugin, self._call("coverage_plugin_file", path))
+        return found
 
     def _is_ours(self) -> bool:
         """Whether the process could do itself whatever it has us do: same user, same file system."""
@@ -154,4 +246,6 @@ class Coverage:
             return CoverageNotStarted(pid)
         if error.slug == "bad-option":
             return OptionNotUsable(error.message)
+        if error.slug in _ERRORS:
+            return _ERRORS[error.slug](pid, error.message)
         return CoverageRefused(pid, error.message, error.slug)

@@ -17,7 +17,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 #: Slugs of the agent that the operator takes for another error, or answers itself.
-TRANSLATED = {"agent-failed", "bad-option", "code-running", "coverage-not-started", "coverage-running", "tracer-needed"}
+TRANSLATED = {
+    *("agent-failed", "bad-name", "bad-option", "code-running", "coverage-not-started", "coverage-running"),
+    *("data-file-not-writable", "saving-unavailable", "too-many-names", "tracer-needed", "unknown-name"),
+}
 
 
 def headings(page: Path) -> list[tuple[int, str]]:
@@ -96,7 +99,7 @@ def test_options(name: str) -> None:
     assert command is not None
     inner = click.Context(command, context, info_name=name, **cli.context_settings)
     options = [parameter for parameter in command.get_params(inner) if isinstance(parameter, click.Option)]
-    there = {option for parameter in options for option in parameter.opts}
+    there = {option for parameter in options for option in (*parameter.opts, *parameter.secondary_opts)}
     assert documented == there
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .coverage.control import Coverage
+    from .coverage.periods import View
     from .run import Runs
 
 
@@ -41,13 +42,20 @@ class Agent:
                 self.runs.connection_ended(sock)
 
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
+        views: list[View] = []  # the snapshot that this operator reads
         return {
             "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
+            "coverage_forget": self.coverage_forget,
             "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
-            "coverage_page": self.coverage_page,
+            "coverage_page": lambda cursor: self.coverage_page(views, cursor),
+            "coverage_plugin_file": lambda path: self.started().plugin_file(path),
+            "coverage_plugin_files": lambda: self.started().plugin_files(),
+            "coverage_reset": self.coverage_reset,
+            "coverage_saving": lambda: self.started().saving(),
             "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
             "coverage_stop": self.coverage_stop,
+            "coverage_view": lambda *wanted: self.coverage_view(views, *wanted),
             "detach": lambda: self.detach(sock),
             "load": self.load,
             "loaded": lambda name: name in self.importer.sources,
@@ -69,8 +77,22 @@ class Agent:
                 self.coverage = self.importer.module("attach_agent.coverage.control").Coverage(self.importer.native)
             return self.coverage.start(options)
 
-    def coverage_page(self, cursor: int) -> Any:
-        return self.started().page(cursor)
+    def coverage_view(self, views: list[View], since: str, name: str, cut: bool) -> int:
+        """Begin a snapshot, whose pages are asked for next; returns the number to forget it by."""
+        with self.lock:
+            views[:] = [self.started().view(since, name, cut)]
+        return views[0].number
+
+    def coverage_page(self, views: list[View], cursor: int) -> Any:
+        return self.started().page(views[0], cursor)
+
+    def coverage_forget(self, number: int) -> None:
+        with self.lock:
+            self.started().forget(number)
+
+    def coverage_reset(self) -> Any:
+        with self.lock:
+            return self.started().reset()
 
     def coverage_stop(self, discard: bool) -> Any:
         with self.lock:

@@ -15,6 +15,7 @@ C_MODULES = frozenset(
         "_operator",
         "_signal",
         "_socket",
+        "_sqlite3",
         "_struct",
         "_thread",
         "_weakref",

@@ -98,6 +98,27 @@ class ThreadStates:
             )
         return done.count(None)  # what Py_IncRef returned
 
+    def replace(self, objects: list[Any], function: Any) -> None:
+        """Do ``sys.settrace(function)`` in all other threads that one of `objects` traces; no event is missed."""
+        this = self._current()
+        wanted = {id(item) for item in objects}
+        found: list[int] = []
+        trampoline, target = Pointer(self._trampoline), Pointer(id(function))
+        with paused_collection():
+            states, again = tee(self._states())
+            traced = compress(states, map(wanted.__contains__, self._words(again, self._object_at)))
+            first, second, third, fourth = tee(filter(this.__ne__, traced), 4)
+            list(
+                chain(
+                    map(found.append, self._words(first, self._object_at)),
+                    map(self._incref, repeat(id(function)), second),
+                    self._write(self._at(third, self._object_at), target, WORD),
+                    self._write(self._at(fourth, self._function_at), trampoline, WORD),
+                )
+            )
+        for address in found:
+            self._decref(address)
+
     def remove(self, objects: list[Any]) -> None:
         """Do ``sys.settrace(None)`` in every thread that one of `objects` traces, this one included."""
         wanted = {id(item) for item in objects}

@@ -5,8 +5,8 @@ import os
 
 from attach.channel import rendezvous, tracers
 from attach.doctor.verdict import Diagnosis, Verdict
-from attach.errors import AttachError, CoverageRefused, NoSuchProcess, NotAttached
-from attach.finding import NO, OK, WARNING, Finding, refused
+from attach.errors import AttachError, NoSuchProcess, NotAttached
+from attach.finding import OK, WARNING, Finding, refused
 from attach.inject.survey import Survey, survey
 from attach.process import Process
 from attach.session import DEFAULT_TIMEOUT, Session
@@ -50,7 +50,7 @@ def _examine(process: Process, findings: list[Finding], method: str, timeout: fl
     findings += _interpreter(found, process)
     findings += found.checks
     findings += found.ways
-    findings += [finding for finding in (agent, channel, _coverage(found, process.pid)) if finding]
+    findings += [finding for finding in (agent, channel, _coverage(found)) if finding]
     findings += _surroundings(process)
     if may_join and agent and agent.facts["attached"]:
         error = channel.error or agent.error
@@ -148,30 +148,24 @@ def _channel() -> Finding:
     return Finding("channel", OK, "this kernel has pidfd_getfd(2)", minor=True)
 
 
-def _coverage(found: Survey, pid: int) -> Finding | None:
+def _coverage(found: Survey) -> Finding | None:
     """What start-coverage needs besides an agent: nothing from Python 3.12 on."""
     if found.runtime is None or found.build is None:
         return None
     version = found.runtime.version.pair
     if version >= _MONITORING:
         return Finding("coverage", OK, "without a tracer", minor=True)
-    facts = {"switching": list(found.build.switching)}
-    if "gevent" in found.build.switching:
-        text = "start-coverage would be refused: gevent is loaded, and greenlets can be measured from Python 3.12 on"
-        return Finding("coverage", NO, text, CoverageRefused(pid, "it uses gevent", "greenlets"), facts)
     try:
         where = tracers.available(version, libc=found.build.libc)
     except AttachError as error:
-        return refused("coverage", error, **facts)
+        return refused("coverage", error)
     python = f"{version[0]}.{version[1]}"
-    greenlets = "; refused if the program switches between greenlets" if found.build.switching else ""
     if where:
-        text = f"with the tracer for {python} of {where}{greenlets}"
-        level = WARNING if greenlets else OK
+        text, level = f"with the tracer for {python} of {where}", OK
     else:
-        text = f"the tracer for {python} is not here yet: start-coverage has pip fetch it{greenlets}"
+        text = f"the tracer for {python} is not here yet: start-coverage has pip fetch it, unless the process has one"
         level = WARNING
-    return Finding("coverage", level, text, facts={**facts, "tracer": where or None}, minor=level == OK)
+    return Finding("coverage", level, text, facts={"tracer": where or None}, minor=level == OK)
 
 
 def _surroundings(process: Process) -> list[Finding]:

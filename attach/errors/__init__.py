@@ -47,7 +47,12 @@
     │   ├── CoverageRefused           exit 6   another tool is in the way
     │   ├── OptionNotUsable           exit 2
     │   ├── ConfigurationNotUsable    exit 2
-    │   └── TracerUnavailable         exit 1
+    │   ├── TracerUnavailable         exit 1
+    │   ├── UnknownName               exit 2
+    │   ├── NameNotUsable             exit 2
+    │   ├── TooManyNames              exit 1
+    │   ├── SavingUnavailable         exit 5
+    │   └── DataFileNotWritable       exit 1
     ├── RunError                    the process goes on
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
@@ -57,6 +62,7 @@
         ├── NothingToReport           exit 1
         ├── MeasurementRejected       exit 1
         ├── ReportConfigNotUsable     exit 2
+        ├── AnalysisUnavailable       exit 1
         └── OutputNotWritable         exit 1
 
 
@@ -81,8 +87,13 @@ from attach.errors.coverage import (
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
+    DataFileNotWritable,
+    NameNotUsable,
     OptionNotUsable,
+    SavingUnavailable,
+    TooManyNames,
     TracerUnavailable,
+    UnknownName,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -95,6 +106,7 @@ from attach.errors.injection import (
     ThreadNotStopping,
 )
 from attach.errors.report import (
+    AnalysisUnavailable,
     MeasurementRejected,
     NothingMeasured,
     NothingToReport,
@@ -143,6 +155,7 @@ __all__ = [
     "AgentMismatch",
     "AgentUnreachable",
     "AlreadyTraced",
+    "AnalysisUnavailable",
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
@@ -153,12 +166,14 @@ __all__ = [
     "CoverageNotStarted",
     "CoverageRefused",
     "CoverageRunning",
+    "DataFileNotWritable",
     "GilHeld",
     "InjectionError",
     "InterpreterNotReady",
     "KernelTooOld",
     "MeasurementRejected",
     "MethodUnavailable",
+    "NameNotUsable",
     "NoEvaluationPoint",
     "NoSuchProcess",
     "NotAProcess",
@@ -182,6 +197,7 @@ __all__ = [
     "ReportError",
     "ResourceLimit",
     "RunError",
+    "SavingUnavailable",
     "SeccompDenied",
     "SeccompFilter",
     "SeccompKills",
@@ -189,7 +205,9 @@ __all__ = [
     "TargetError",
     "TargetExited",
     "ThreadNotStopping",
+    "TooManyNames",
     "TracerUnavailable",
+    "UnknownName",
     "UnsupportedMachine",
     "UnsupportedPython",
     "UnsupportedTarget",

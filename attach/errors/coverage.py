@@ -1,6 +1,6 @@
 """Measuring cannot be started, stopped or read."""
 
-from attach.errors.base import EXIT_BUSY, EXIT_USAGE, AttachError
+from attach.errors.base import EXIT_BUSY, EXIT_UNSUPPORTED, EXIT_USAGE, AttachError
 
 _AS_BEFORE = "The process is as it was before."
 
@@ -9,7 +9,8 @@ REFUSALS = {
     "audit-hook": f"{_AS_BEFORE} Run it with Python 3.12 or later, or without the hook.",
     "core-unavailable": f"{_AS_BEFORE} Leave --core out: the best for this version is taken then.",
     "coverage-options-differ": "Forget the old data, then start again:  attach {pid} stop-coverage --discard",
-    "greenlets": f"{_AS_BEFORE} Run it with Python 3.12 or later, where lines are measured without a tracer.",
+    "greenlets": f"{_AS_BEFORE} From Python 3.12 on, leave --core out: lines are measured without a tracer there.",
+    "greenlets-unnoticed": "Nothing is shown. Forget it, then start again:  attach {pid} stop-coverage --discard",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
     "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",
     "tracer-busy": f"{_AS_BEFORE} Stop the other tracer first: a debugger, a profiler, or coverage run.",
@@ -97,4 +98,68 @@ class TracerUnavailable(CoverageError):
         super().__init__(
             f"coverage.py's tracer for Python {version} cannot be had: {reason}",
             hint or f"Try again by itself:  attach fetch-tracers {version}",
+        )
+
+
+class UnknownName(CoverageError):
+    """No moment has the name of ``--since``. `reason` lists those that there are."""
+
+    slug = "unknown-name"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid}: {reason}",
+            f"Name a moment with:  attach {pid} snapshot --name NAME\nA reset forgets the names of moments before it.",
+        )
+
+
+class NameNotUsable(CoverageError):
+    """A name or a context is too long, or has characters that cannot be shown."""
+
+    slug = "bad-name"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid} refuses that name: {reason}", "Choose a shorter, plain one; nothing was changed."
+        )
+
+
+class TooManyNames(CoverageError):
+    """The process keeps as many named moments, or contexts, as it may."""
+
+    slug = "too-many-names"
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid} keeps no more names: {reason}",
+            f"Use a name again, which moves it (attach {pid} status lists them), or forget them all and what ran:\n"
+            f"  attach {pid} reset-coverage",
+        )
+
+
+class SavingUnavailable(CoverageError):
+    """``--every`` needs SQLite in the process, which it does not have."""
+
+    slug = "saving-unavailable"
+    exit_code = EXIT_UNSUPPORTED
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid} cannot write a data file: {reason}",
+            f"Nothing was started. Measure without --every, and fetch the data from time to time:\n"
+            f"  attach {pid} snapshot --data=FILE",
+        )
+
+
+class DataFileNotWritable(CoverageError):
+    """The process cannot write the data file of ``--every`` where it was asked to."""
+
+    slug = "data-file-not-writable"
+
+    def __init__(self, pid: int, reason: str) -> None:
+        super().__init__(
+            f"process {pid} cannot write its data file: {reason}",
+            "Nothing was changed. Name a place where the process may write, for instance  --data-file /tmp/.coverage",
         )

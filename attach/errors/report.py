@@ -92,6 +92,20 @@ class ReportConfigNotUsable(ReportError):
         )
 
 
+class AnalysisUnavailable(ReportError):
+    """coverage.py's modules that analyze sources as the process's version of Python sees them could not be fetched."""
+
+    slug = "analysis-unavailable"
+
+    def __init__(self, version: str, reason: str) -> None:
+        super().__init__(
+            f"reports for Python {version} need coverage.py's modules for that version: {reason}",
+            "pip fetches them once from a package index; then they are kept in ~/.cache/live-attach/analysis.\n"
+            "Let an index be reached, for instance with  PIP_INDEX_URL=...  or  HTTPS_PROXY=...  before  attach",
+        )
+        self.reason = reason
+
+
 class OutputNotWritable(ReportError):
     """A report cannot be written to where it was asked for: no permission, no space, not a directory."""
 

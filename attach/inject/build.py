@@ -12,9 +12,6 @@ _OFFSETS_SINCE = (3, 13)
 FREE_THREADED = 2
 _INTERPRETERS, _NEXT = 5, 8
 
-#: Parts of the paths of extension modules -> the package whose users switch between greenlets.
-_SWITCHING = {"/gevent/": "gevent", "/greenlet/": "greenlet"}
-
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -26,13 +23,10 @@ class Build:
     debug: bool
     free_threaded: bool | None
     interpreters: int | None
-    #: Of `_SWITCHING`'s packages those that are loaded.
-    switching: tuple[str, ...]
 
 
 def look_at_build(runtime: Runtime, executable: str) -> Build:
     """Tells the build by symbols and mappings. `executable` is what /proc/PID/exe says."""
-    paths = [mapping.path for mapping in runtime.maps if mapping.executable]
     words = debug_words(runtime)
     return Build(
         libc=runtime.c_library,
@@ -41,7 +35,6 @@ def look_at_build(runtime: Runtime, executable: str) -> Build:
         debug=runtime.python.symbol("_Py_NegativeRefcount") is not None,
         free_threaded=bool(words[FREE_THREADED]) if words else None,
         interpreters=_count_interpreters(runtime, words) if words else None,
-        switching=tuple(name for part, name in _SWITCHING.items() if any(part in path for path in paths)),
     )
 
 

@@ -58,7 +58,7 @@ def read(files: Mapping[str, bytes], environment: Mapping[str, str], folder: str
     if not found["file"]:
         return None
     path = named or os.path.join(folder, found["file"])
-    settings = Settings(path, folder, found["values"], found["paths"], found["plugins"], found["warnings"])
+    settings = Settings(path, folder, found["values"], found["paths"], found["plugins"], tuple(found["warnings"]))
     try:
         Settings.from_text(settings.text())  # what we cannot take back later is told now
     except BadSettings as error:

@@ -13,8 +13,9 @@ from attach.errors import ConfigurationNotUsable, OptionNotUsable
 from attach.process import Process
 from attach.report.settings import Settings
 
-#: What measures: ``sys.monitoring`` or coverage.py's C tracer; ``auto`` is the one that costs the process less.
-CORES = ("auto", "monitoring", "ctracer")
+#: What measures: ``sys.monitoring``, coverage.py's C tracer, or probes in the code itself; ``auto`` is one of the first
+#: two, whichever costs the process less.
+CORES = ("auto", "monitoring", "ctracer", "probes")
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,23 @@ class Scope:
     include: Sequence[str] = ()
     omit: Sequence[str] = ()
     pylib: bool = False
-    branch: bool = False
+    branch: bool | None = None
     core: str = "auto"
 
     def replaced(self) -> list[str]:
         """The settings that these options replace."""
-        options = {"run:source": self.source, "run:include": self.include, "run:omit": self.omit}
+        options = {
+            "run:source": self.source,
+            "run:include": self.include,
+            "run:omit": self.omit,
+            "run:branch": self.branch is not None,
+            "run:core": self.core != "auto",
+        }
         return [name for name, given in options.items() if given]
 
+
+#: coverage.py's names of its cores, and ours.
+NAMES_OF_CORES = {"ctrace": "ctracer", "sysmon": "monitoring"}
 
 #: What the project's configuration says, else all that coverage.py would measure.
 DEFAULT = Scope()
@@ -48,7 +58,7 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
     """
     directories, packages = _sources(process, scope.source, (os.getcwd(), process.cwd))
     include, omit = _of_operator(scope.include), _of_operator(scope.omit)
-    pylib, branch = scope.pylib, scope.branch
+    pylib, branch, core = scope.pylib, bool(scope.branch), scope.core
     if settings is not None:
         if not scope.source:
             directories, packages = _sources(process, settings["run:source"], (settings.base,))
@@ -61,7 +71,8 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
         include = include or settings.patterns("run:include")
         omit = omit or settings.patterns("run:omit")
         pylib = pylib or settings["run:cover_pylib"]
-        branch = branch or settings["run:branch"]
+        branch = settings["run:branch"] if scope.branch is None else branch
+        core = NAMES_OF_CORES.get(settings["run:core"], "auto") if core == "auto" else core
     directories, packages = list(dict.fromkeys(directories)), list(dict.fromkeys(packages))
     named = {"source": directories + packages, "include": include, "omit": omit}
     label = [f"{name}={','.join(values)}" for name, values in named.items() if values]
@@ -75,8 +86,9 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
         ("omit", _regexes(omit)),
         ("pylib", pylib),
         ("branch", branch),
-        ("core", scope.core),
+        ("core", core),
         ("label", ", ".join(label) or "no options"),
+        ("plugins", () if settings is None else settings.wanted_plugins()),
         ("settings", "" if settings is None else settings.without(scope.replaced()).text()),
     )
 

@@ -4,7 +4,8 @@
 
     data.py       Measured: what a snapshot brings, checked and bounded
     sources.py    the sources as the target sees them, rights.py with no more rights than it has
-    reporter.py   coverage.py's analysis of these
+    analyses.py   their analysis, by analysis.py in workers.py, by the target's version of Python
+    reporter.py   coverage.py's view of these
     outputs.py    where reports go, whole or not at all
     formats.py    write(): all of it
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attach.report.data import Measured, Owner, Unreported
-from attach.report.request import FORMATS, Format, Options, ReportResult, Wanted
+from attach.report.request import FORMATS, Format, Options, Progress, ReportResult, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "Measured",
     "Options",
     "Owner",
+    "Progress",
     "ReportResult",
     "Unreported",
     "Wanted",
@@ -35,12 +37,19 @@ __all__ = [
 ]
 
 
-def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options | None = None) -> ReportResult:
+def write(
+    measured: Measured,
+    wanted: Sequence[Wanted],
+    *,
+    out: TextIO,
+    options: Options | None = None,
+    progress: Progress = lambda _phase, _done, _total: None,
+) -> ReportResult:
     """Write the reports `wanted` of what was `measured`.
 
     Text, and whatever has the path ``-``, goes to `out`. All are rendered before the first is put in its
     place, so that a failure or an interruption leaves earlier reports as they were. Nothing but `out` and the
-    places is written to, nothing is printed.
+    places is written to, nothing is printed; `progress` is called in this thread.
 
     Raises:
         NothingMeasured: no line ran.
@@ -51,4 +60,4 @@ def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options:
     """
     from attach.report.formats import write as write_all  # 100 ms of coverage.py
 
-    return write_all(measured, wanted, out=out, options=options or Options())
+    return write_all(measured, wanted, out=out, options=options or Options(), progress=progress)

@@ -9,6 +9,7 @@ its sources for us, so it sends a trail: all lines that follow, and here we see 
 from __future__ import annotations
 
 import io
+import re
 import token
 import tokenize
 from typing import TYPE_CHECKING
@@ -84,11 +85,57 @@ def _arcs_of(number: int, first_lines: Mapping[int, int]) -> Iterator[Arc]:
         yield raw_start, destination
 
 
+#: What decides where statements end: strings, comments, brackets, ends of lines. A quote that is left over has no end.
+_DECISIVE = re.compile(
+    r"""
+    "{3}(?:[^"\\]|\\.|"(?!""))*"{3} | '{3}(?:[^'\\]|\\.|'(?!''))*'{3}
+    | "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | ["']
+    | \#[^\n]* | [(\[{)\]}] | \\?\n
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
+
 def first_lines_of(text: str) -> dict[int, int]:
     """For lines of statements of several lines the first one, as coverage/parser.py has it (multiline_map).
 
-    Empty if the text is not Python.
+    Empty if the text cannot be read as Python.
     """
+    found = _quickly(text)
+    return _by_tokens(text) if found is None else found
+
+
+def _quickly(text: str) -> dict[int, int] | None:
+    """The same at a fifth of the cost of ``tokenize``; None if brackets or quotes are left over.
+
+    Of an f-string with the same quotes inside it takes the parts for strings. That does no harm, unless brackets are
+    left over.
+    """
+    found: dict[int, int] = {}
+    line = begin = 1  # the line, and where its text begins, both counted from 1
+    first = depth = 0
+    for match in _DECISIVE.finditer(text):
+        kind, start = match[0], match.start()
+        if kind[0] in "([{":
+            depth += 1
+        elif kind[0] in ")]}":
+            depth -= 1
+        elif kind in {'"', "'"} or depth < 0:
+            return None
+        elif kind[0] == "#" or kind[-1] == "\n" or "\n" in kind:
+            if not first and (kind[0] in "\"'" or text[begin - 1 : start].strip()):
+                first = line
+            begin = match.end() + 1
+            line += kind.count("\n")
+            if kind == "\n" and first and not depth:
+                if line - 1 != first:
+                    found.update(dict.fromkeys(range(first, line), first))
+                first = 0
+    return None if depth or first else found
+
+
+def _by_tokens(text: str) -> dict[int, int]:
+    """The same, by the rules of coverage/parser.py."""
     first_lines: dict[int, int] = {}
     first = 0
     try:

@@ -7,7 +7,7 @@ before it is unpacked. Nothing of it is ever executed, unpickled or given to SQL
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from attach.errors import MeasurementRejected, NothingMeasured
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from coverage import CoverageData
 
+    from attach.report.plugin_files import PluginFile
     from attach.report.settings import Settings
 
 #: Line numbers are below this; CPython's own limit for a line table is higher, no real file comes near.
@@ -56,7 +57,9 @@ class Measured:
     `owner` None: looked up in /proc. `context` labels the lines in the data file and in HTML (coverage's
     static context). With branches, `arcs` maps the same paths to arcs (`attach_agent.wire.pack_arcs`).
     `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
-    `full` that some files were not recorded, since it runs too many.
+    `full` that some files were not recorded, since it runs too many. `plugin_files` are those of `lines` that are not
+    Python, with what their plug-in says, `plugin_problems` say of plug-ins why they measure nothing. `others` names
+    tools that have traced threads of it meanwhile, which were not measured.
     """
 
     pid: int
@@ -73,6 +76,9 @@ class Measured:
     settings: Settings | None = None
     is_ours: bool = False
     full: bool = False
+    plugin_files: Mapping[str, PluginFile] = field(default_factory=dict)
+    plugin_problems: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,8 @@ def _count(numbits: bytes) -> int:
 def _odd(path: str, numbits: bytes) -> str:
     """Why this file cannot be part of a report, or an empty string."""
     if path.startswith("<") and path.endswith(">"):
-        return "code that was made without a file"
+        frozen = path.startswith("<frozen ")
+        return "frozen into the program, without a source" if frozen else "code that was made without a file"
     if not path or "\0" in path:
         return "not a file name"
     try:

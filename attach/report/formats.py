@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import gc
 import io
-import os
 import sqlite3
-import sys
-import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from coverage import Coverage, CoverageData
-from coverage.exceptions import ConfigError, CoverageWarning, DataError, NoDataError
+from coverage.exceptions import DataError, NoDataError
 from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
-from attach.errors import NothingToReport, OutputNotWritable, ReportConfigNotUsable
+from attach.errors import NothingToReport, OutputNotWritable
+from attach.report import analysis, names
 from attach.report import arcs as branches
+from attach.report.analyses import Analyses, settings_of
 from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
-from attach.report.outputs import FileOutput, FolderOutput, Output, StreamOutput
+from attach.report.library import as_library, told
+from attach.report.marks import Marks
+from attach.report.outputs import Output, output_for
+from attach.report.pages import write_pages
 from attach.report.reporter import TargetSources, first_lines
-from attach.report.request import STDOUT, Format, Options, ReportResult, Wanted
+from attach.report.request import STDOUT, Format, Options, Progress, ReportResult, Wanted
 from attach.report.sources import Source, read_local, read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import TextIO
 
 #: A format's place, or the setting that tells it. coverage annotates beside the sources, which are the
@@ -42,15 +43,19 @@ _PLACES: dict[Format, str] = {
 }
 
 
-def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options) -> ReportResult:
+#: HTML has pages to render afterwards.
+_PHASES = {"html": "Counting"}
+
+
+def write(
+    measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options: Options, progress: Progress
+) -> ReportResult:
     """`attach.report.write`, which see."""
     with ExitStack() as stack:
-        caught = stack.enter_context(warnings.catch_warnings(record=True))
-        warnings.simplefilter("always", CoverageWarning)
-        stack.enter_context(_config_errors())
-        stack.enter_context(_without_collector())
-        report = _Report(measured, check(measured), options, wanted)
+        caught = stack.enter_context(as_library())
+        report = _Report(measured, check(measured), options, wanted, progress)
         outputs = [stack.enter_context(report.output(want, out)) for want in wanted]
+        stack.enter_context(report.analyses.spool)
         totals = [report.render(want, output) for want, output in zip(wanted, outputs, strict=True)]
         total = next((total for total in totals if total is not None), None)
         total, missed = report.limit_missed(total)
@@ -64,38 +69,9 @@ def write(measured: Measured, wanted: Sequence[Wanted], *, out: TextIO, options:
         fail_under=missed,
         unreported=report.unreported(),
         changed=report.changed,
-        warnings=tuple(_told(caught)),
+        warnings=tuple(told(caught)),
         notes=report.notes(),
     )
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Syntax trees are many objects without cycles: looking for some in them is 30 % of the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@contextmanager
-def _config_errors() -> Iterator[None]:
-    try:
-        yield
-    except ConfigError as error:
-        raise ReportConfigNotUsable(printable(str(error))) from error
-
-
-def _told(caught: Sequence[warnings.WarningMessage]) -> Iterator[str]:
-    """coverage's warnings, but for those that `ReportResult.unreported` tells."""
-    for warning in caught:
-        message = str(warning.message)
-        if issubclass(warning.category, CoverageWarning) and not message.startswith("Couldn't parse"):
-            yield printable(message)
 
 
 class _Report:
@@ -107,19 +83,24 @@ class _Report:
         checked: Checked,
         options: Options,
         wanted: Sequence[Wanted],
+        progress: Progress,
     ) -> None:
         self._measured = measured
+        self._progress = progress
         self._options = options
         self._analyzed = [want.format for want in wanted if want.format != "data"]
-        self._plugin = TargetSources(keep=len(self._analyzed) > 1)
+        self._plugin = TargetSources()
         self._coverage = Coverage(data_file=None, config_file=options.rcfile or False, plugins=[self._plugin.register])
         self._settings = measured.settings if options.rcfile is None else None
         if self._settings is not None:
             self._settings.apply(self._coverage, places=measured.is_ours)
         self._relative = bool(self._coverage.get_option("run:relative_files"))
-        aliases = self._aliases()
-        self._settle_names()
-        sources = read_sources(measured, checked.lines)
+        aliases = names.aliases(self._coverage, self._settings)
+        names.settle(self._coverage)
+        sources = read_sources(measured, checked.lines.keys() - measured.plugin_files.keys())
+        for path in checked.lines.keys() & measured.plugin_files.keys():
+            file = measured.plugin_files[path]
+            sources[path] = Source(path, None if file.problem else file.source.encode(), file.problem)
         self._coverage.get_data()  # fixes the working directory that names are relative to
         self._unreported = list(checked.unreported)
         self._lines: dict[str, bytes] = {}
@@ -127,18 +108,8 @@ class _Report:
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
         self._arcs = None if checked.arcs is None else self._settled(checked.arcs, sources)
         self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
+        self._changed_names: tuple[str, ...] = ()
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
-
-    def _aliases(self) -> PathAliases:
-        """The configuration's ``[paths]``: where the operator has the sources of the target's paths."""
-        aliases = PathAliases(relative=self._relative)
-        paths = cast("dict[str, list[str]]", self._coverage.get_option("paths"))
-        if self._settings is not None:
-            paths = self._settings.absolute_paths()
-        for result, *patterns in paths.values():
-            for pattern in patterns:
-                aliases.add(pattern, result)
-        return aliases
 
     def _mapped(self, names: Iterable[str]) -> dict[str, Source]:
         """The sources that ``[paths]`` lead to: the operator's own, or by the project's own settings, the target's."""
@@ -146,33 +117,37 @@ class _Report:
             return {name: source for name, source in read_sources(self._measured, names).items() if source.content}
         return {name: read_local(name) for name in names}
 
-    def _settle_names(self) -> None:
-        """Keep coverage from looking up names, which are the target's, in the operator's file system."""
-        self._coverage.set_option("paths", {})
-        self._coverage.set_option("run:relative_files", True)
-        source = cast("list[str] | None", self._coverage.get_option("run:source"))
-        if source:
-            absolute = [os.path.realpath(folder) if os.path.isdir(folder) else folder for folder in source]
-            self._coverage.set_option("run:source", absolute)
-
     def _claim(self, sources: dict[str, Source], aliases: PathAliases) -> list[str]:
         """Give coverage the files that have a source; returns the names it knows them by."""
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
         arcs: dict[str, bytes] = {}
-        names = {path: aliases.map(path) for path in sources}
-        mapped = self._mapped({name for path, name in names.items() if name != path})
+        found = {path: aliases.map(path) for path in sources}
+        mapped = self._mapped({name for path, name in found.items() if name != path})
         for path, source in sources.items():
-            name = names[path] if names[path] in mapped else path
+            name = found[path] if found[path] in mapped else path
             local = mapped.get(name, source)
-            name = report_name(self._relative_name(name) if self._relative else name)
+            name = report_name(names.relative_name(name, self._settings) if self._relative else name)
             if local.content is None:
                 self._unreported.append(Unreported(name, local.problem))
             else:
                 contents[name] = local.content
+                if path in self._measured.plugin_files:
+                    self._plugin.plugin_files[name] = self._measured.plugin_files[path]
+                if local.changed:
+                    self._changed_names += (relative_filename(name),)
                 lines[name] = either(lines.get(name, b""), self._lines[path])
                 if self._arcs is not None:
                     arcs[name] = branches.either(arcs.get(name, b""), self._arcs[path])
+        self.analyses = Analyses(
+            self._measured,
+            {name: content for name, content in contents.items() if name not in self._plugin.plugin_files},
+            arcs,
+            settings=settings_of(self._coverage),
+            wanted=self._needs(),
+            progress=self._progress,
+        )
+        self._plugin.analyses = self.analyses
         steps = None if self._arcs is None else arcs
         return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
 
@@ -186,10 +161,14 @@ class _Report:
             found[source.path] = branches.either(found.get(source.path, b""), settled)
         return found
 
-    def _relative_name(self, path: str) -> str:
-        """A name of ``[run] relative_files``: below the project's folder, or the working directory."""
-        folder = os.path.join(self._settings.base, "") if self._settings is not None else ""
-        return path[len(folder) :] if folder and path.startswith(folder) else relative_filename(path)
+    def _needs(self) -> list[str]:
+        """What the reports need to know of a source beside its lines."""
+        found = [analysis.ARCS] if self._measured.arcs is not None else []
+        if not {"html", "json", "lcov"}.isdisjoint(self._analyzed):
+            found.append(analysis.REGIONS)
+        if "html" in self._analyzed:
+            found.append(analysis.TOKENS)
+        return found
 
     def output(self, want: Wanted, out: TextIO) -> Output:
         """The place of a report."""
@@ -197,11 +176,7 @@ class _Report:
         if path is None:
             place = _PLACES[want.format]
             path = str(self._coverage.get_option(place)) if ":" in place else place
-        if path == STDOUT:
-            return StreamOutput(out, in_memory=want.format == "text")
-        if want.format == "html":
-            return FolderOutput(path, "index.html", "status.json")
-        return FolderOutput(path) if want.format == "annotate" else FileOutput(path)
+        return output_for(want.format, path, out)
 
     def render(self, want: Wanted, output: Output) -> float | None:
         """Render one report to where it is staged; returns the total in percent if the format has one.
@@ -210,25 +185,37 @@ class _Report:
             OutputNotWritable: the disk is full.
             NothingToReport: no file can be shown.
         """
+        if want.format != "data":
+            self.analyses.prepare()
         try:
-            return self._render(want.format, output.staged)
+            total = self._render(want.format, output.staged)
+            self._mark(want.format, output.staged)
         except NoDataError as error:
             raise NothingToReport(self._measured.pid, self._reasons()) from error
         except (DataError, sqlite3.Error) as error:
             raise OutputNotWritable(output.path, str(error).rpartition(": ")[2]) from error
         except OSError as error:
             raise output.failed(error) from error
+        return total
+
+    def _mark(self, wanted: Format, staged: str) -> None:
+        """Say in the report which sources have changed and which are missing."""
+        if wanted != "text" or self._coverage.get_option("report:format") != "total":
+            Marks(self._changed_names, self.unreported()).put(wanted, staged)
 
     def _render(self, wanted: Format, staged: str) -> float | None:
         coverage, names, contexts = self._coverage, self._names, self._options.contexts
         if wanted != "data" and not names:
             raise NoDataError
+        self._plugin.begin(_PHASES.get(wanted, f"Writing {wanted}"), self._progress)
         match wanted:
             case "text":
                 with open(staged, "w", encoding="utf-8") as file:
                     return coverage.report(names, self._options.show_missing, ignore_errors=True, file=file)
             case "html":
-                return coverage.html_report(names, staged, ignore_errors=True, show_contexts=contexts)
+                return write_pages(
+                    coverage, names, staged, contexts, progress=self._progress, changed=self._changed_names
+                )
             case "xml":
                 return coverage.xml_report(names, staged, ignore_errors=True)
             case "json":
@@ -246,9 +233,13 @@ class _Report:
         data = CoverageData(basename=place)
         lines, arcs = self._lines, self._arcs
         if self._relative:
-            lines = {self._relative_name(path): numbits for path, numbits in lines.items()}
-            arcs = arcs and {self._relative_name(path): packed for path, packed in arcs.items()}
+            lines = {names.relative_name(path, self._settings): numbits for path, numbits in lines.items()}
+            arcs = arcs and {names.relative_name(path, self._settings): packed for path, packed in arcs.items()}
         fill(data, lines, self._measured.context, arcs)
+        tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
+        data.add_file_tracers(
+            {names.relative_name(p, self._settings) if self._relative else p: name for p, name in tracers.items()}
+        )
         data.write()
 
     def limit_missed(self, total: float | None) -> tuple[float | None, float | None]:
@@ -259,6 +250,7 @@ class _Report:
         if not limit:
             return total, None
         if total is None:
+            self.analyses.prepare()
             try:
                 total = self._coverage.report(self._names, ignore_errors=True, file=io.StringIO())
             except NoDataError as error:
@@ -285,7 +277,8 @@ class _Report:
 
     def notes(self) -> tuple[str, ...]:
         """What to know when reading these reports."""
-        return (*self._notes_of_full(), *self._notes_of_version())
+        problems = (f"The plug-in {name} has no effect: {why}." for name, why in self._measured.plugin_problems)
+        return (*map(printable, problems), *self._notes_of_full(), *self._notes_of_version())
 
     def _notes_of_full(self) -> tuple[str, ...]:
         if not self._measured.full:
@@ -293,11 +286,4 @@ class _Report:
         return ("the process has run code of 100,000 file names, and what came later was not measured",)
 
     def _notes_of_version(self) -> tuple[str, ...]:
-        ours, theirs = sys.version_info[:2], self._measured.python[:2]
-        if not self._analyzed or ours == theirs:
-            return ()
-        return (
-            f"the process runs Python {theirs[0]}.{theirs[1]}, this report is made with {ours[0]}.{ours[1]}: "
-            "where the two count statements differently (decorators, statements over several lines, constant "
-            "conditions), a line may be shown as missing that cannot run by itself",
-        )
+        return (self.analyses.note,) if self.analyses.note else ()

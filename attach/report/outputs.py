@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, TextIO
 
+    from attach.report.request import Format
+
 _STAGING = ".attach-report-"
 #: Somebody else's file in a sticky folder, a mount point: can be written, not replaced.
 _NOT_REPLACEABLE = (errno.EPERM, errno.EACCES, errno.EBUSY, errno.EXDEV)
@@ -210,3 +212,12 @@ class FolderOutput(Output):
         for name in names:
             if name != ".gitignore" or self._was_empty:
                 os.replace(os.path.join(self.staged, name), os.path.join(self.path, name))
+
+
+def output_for(format: Format, path: str, out: TextIO) -> Output:
+    """The place `path` of a report; ``-`` is `out`."""
+    if path == STDOUT:
+        return StreamOutput(out, in_memory=format == "text")
+    if format == "html":
+        return FolderOutput(path, "index.html", "status.json")
+    return FolderOutput(path) if format == "annotate" else FileOutput(path)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from attach.report.data import Unreported
+
+#: Takes what is being done, and how much of how much is done; of 0 where that is not known.
+Progress = Callable[[str, int, int], None]
 
 Format = Literal["text", "html", "xml", "json", "lcov", "annotate", "data"]
 FORMATS: tuple[Format, ...] = get_args(Format)

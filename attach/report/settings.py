@@ -152,6 +152,10 @@ class Settings:
             for pattern in self[name]
         ]
 
+    def wanted_plugins(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """The modules of plug-ins, each with its options."""
+        return tuple((name, tuple(self.plugins.get(name, {}).items())) for name in self["run:plugins"])
+
     def absolute_paths(self) -> dict[str, list[str]]:
         """``[paths]``; the first of each, to which the others lead, is below the project's folder if it is relative."""
         return {
@@ -160,9 +164,12 @@ class Settings:
         }
 
     def apply(self, coverage: Coverage, *, places: bool) -> None:
-        """Set what is about reports; `places` too, if they may say where reports go."""
+        """Set what is about reports; `places` too, if they may say where reports go.
+
+        With relative files, names in reports and in patterns are both relative to the project's folder.
+        """
         for name, value in self.values.items():
-            if name in PATTERNS and name in _APPLIED:
+            if name in PATTERNS and name in _APPLIED and not self["run:relative_files"]:
                 coverage.set_option(name, self.patterns(name))
             elif name == "run:source":
                 coverage.set_option(name, [posixpath.normpath(posixpath.join(self.base, item)) for item in value])

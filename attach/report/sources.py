@@ -13,7 +13,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tokenize
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from attach.report.rights import owner_of, with_rights_of
@@ -42,6 +44,18 @@ class Source:
     content: bytes | None
     problem: str = ""
     changed: bool = False
+
+
+def decoded(content: bytes) -> str:
+    """The text of a Python source, as coverage (python.py, get_python_source) makes it.
+
+    Raises:
+        SyntaxError: it declares an encoding that does not exist.
+    """
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\f", b" ")
+    encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
+    text = content.decode(encoding, "replace")
+    return text if text.endswith("\n") or not text else text + "\n"
 
 
 def read_sources(measured: Measured, paths: Iterable[str]) -> dict[str, Source]:

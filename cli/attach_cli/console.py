@@ -40,7 +40,7 @@ class Output:
         file.flush()
 
 
-def _color() -> bool | None:
+def color() -> bool | None:
     """Whether to colour: what the environment says (no-color.org), None to leave it to the terminal."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
@@ -61,14 +61,14 @@ def step_log() -> Callable[[str], None]:
     """
     if not click.get_current_context().meta.get("attach.verbose"):
         return lambda text: None
-    return lambda text: click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=_color())
+    return lambda text: click.echo(click.style(f"  {escaped(text)}", dim=True), err=True, color=color())
 
 
 def fail(error: AttachError) -> None:
     """An error as the user sees it: what happened, the slug to look it up by, then what to do, on stderr."""
     prefix = click.style("attach: ", fg="red", bold=True)
     slug = click.style(f"[{error.slug}]", dim=True)
-    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=_color())
+    click.echo(f"{prefix}{escaped(error.message)} {slug}", err=True, color=color())
     for line in error.hint.splitlines():
         click.echo("  " + escaped(line), err=True)
 
@@ -90,7 +90,7 @@ def table(rows: Iterable[Sequence[str]], head: Sequence[str], right: Sequence[in
 
 def show(lines: Iterable[str]) -> None:
     """Data that may be coloured, on stdout. Text from a target is escaped by the caller."""
-    click.echo("\n".join(lines), color=_color())
+    click.echo("\n".join(lines), color=color())
 
 
 def to_terminal() -> bool:

@@ -22,6 +22,7 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = {
     "start-coverage": ("start_coverage", "Measure coverage from now on, in every thread."),
     "snapshot": ("snapshot", "Report what ran so far, without stopping."),
+    "reset-coverage": ("reset_coverage", "Forget what was recorded, go on measuring."),
     "stop-coverage": ("stop_coverage", "Stop measuring; the data stays for snapshots."),
     "exec": ("exec", "Run code in the process; its output comes here."),
     "status": ("status", "Show the agent and what it does."),

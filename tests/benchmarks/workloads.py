@@ -90,7 +90,7 @@ def wsgi():
         except HTTPException as error:
             return error
         if endpoint == "index":
-            return Response(f"index of {request.args.get('q', 'nothing')}")
+            return Response("index of " + request.args.get("q", "nothing"))
         return Response(json.dumps(values), mimetype="application/json", headers={"X-Item": str(values["number"])})
 
     environments = [EnvironBuilder(path).get_environ() for path in ("/?q=a+b", "/item/7", "/missing", "/item/x")]

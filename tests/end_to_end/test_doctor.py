@@ -18,9 +18,9 @@ import pytest
 from attach.process import Process
 from tests.inject.support import in_state
 from tests.inject.test_seccomp import EVERYTHING, MEMFD_CREATE, operator_under, under
-from tests.support.command import ATTACH, Done, assert_explained, attach, environment, succeed
+from tests.support.command import ATTACH, Done, attach, environment, succeed
 from tests.support.filters import ALLOW, KILL_PROCESS, deny
-from tests.support.interpreters import Interpreter, before_version, on_interpreters, require_interpreter, unavailable
+from tests.support.interpreters import Interpreter, on_interpreters, require_interpreter
 from tests.support.picture import assert_untouched, settled_picture
 from tests.support.processes import Target, running, wait_until
 
@@ -236,24 +236,6 @@ def test_the_machine() -> None:
     assert {"python", "hidden"} == facts["processes"].keys()
     for finding in found["findings"]:
         assert f" {finding['about']} " in text
-
-
-@before_version("3.9")
-def test_greenlets(interpreter: Interpreter, tmp_path: Path) -> None:
-    """Before Python 3.12 a program with gevent can be attached to but not measured, and the doctor says so before."""
-    code = "import importlib.util; print(importlib.util.find_spec('_queue').origin)"
-    told = subprocess.run([interpreter.path, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
-    if not told.startswith("/"):
-        unavailable("this interpreter has no extension module to stand for gevent's")
-    (tmp_path / "gevent").mkdir()
-    (tmp_path / "gevent/__init__.py").write_text("from . import _queue")
-    shutil.copy(told, tmp_path / "gevent")
-    program = "import gevent, time; print('ready', flush=True); time.sleep(1000)"
-    with running([interpreter.path, "-c", program], ready="^ready$", env={"PYTHONPATH": str(tmp_path)}) as target:
-        said = attach("doctor", target.pid)
-        assert said.code == 0
-        assert "[greenlets]" in said.stdout
-        assert_explained(attach(target.pid, "start-coverage"), 6, "[greenlets]")
 
 
 @on_interpreters("3.11")

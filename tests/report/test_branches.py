@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,20 @@ def test_impossible_arcs() -> None:
     assert data.lines_of(b"-1") == data.lines_of(b"1_0") == b""
     checked = data.check(dataclasses.replace(measurement({"/a.py": {1}, "/b.py": {1}}), arcs={"/a.py": b"f" * 9999}))
     assert set(checked.lines) == {"/b.py"}
+
+
+def test_first_lines_of_the_standard_library() -> None:
+    """The quick look at a source says what its tokens say, whatever makes a statement several lines long."""
+    folder = Path(json.__file__).parents[1]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("[a-h]*.py"))]
+    texts += [
+        'a = """\n"""; b = (\n1)\n',
+        "if a and \\\n  b:  # c (\n    pass\n",
+        "\\\na = [  # (\n  '(',\n]\n",
+        "@d(\n1)\ndef f(\n  a,  # b\n): return (\n1)\n",
+        "s = 'a\\\nb'\nr'\\'  # '\n",
+    ]
+    assert len(texts) > 50
+    for text in texts:
+        assert arcs._quickly(text) == arcs._by_tokens(text)
+    assert arcs._quickly("a = f'{'('}'\n") is arcs._quickly("a)\n(\n") is arcs._quickly("a = '\n") is None

@@ -16,7 +16,9 @@ import pytest
 
 from attach.errors import OutputNotWritable
 from attach.report import Wanted, formats, write
+from attach.report.workers import processors
 from tests.report.conftest import measurement, recorded
+from tests.support.processes import wait_until
 
 FORMATS = ["html", "xml", "json", "lcov", "annotate", "data"]
 
@@ -132,12 +134,16 @@ INTERRUPTED = """\
 """
 
 
-def test_an_interrupted_run_leaves_the_old_report(project: Path) -> None:
-    """Ctrl-C while pages are rendered raises KeyboardInterrupt once, the old reports are whole, nothing is left."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_leaves_the_old_report(project: Path, number: signal.Signals) -> None:
+    """Ctrl-C while pages are rendered raises KeyboardInterrupt once, the old reports are whole, nothing is left.
+
+    A killed run leaves no worker either.
+    """
     (project / "many").mkdir()
-    for number in range(80):
+    for module in range(80):
         body = "".join(f"def f{line}(x):\n    return x + {line}\n" for line in range(100))
-        (project / "many" / f"m{number}.py").write_text(body)
+        (project / "many" / f"m{module}.py").write_text(body)
     write(measurement(recorded(project)), [Wanted("html"), Wanted("xml")], out=io.StringIO())
     before = {path: path.read_bytes() for path in [project / "coverage.xml", *(project / "htmlcov").iterdir()]}
     running = program(INTERRUPTED, folder=project)
@@ -145,11 +151,14 @@ def test_an_interrupted_run_leaves_the_old_report(project: Path) -> None:
     while not list((project / "htmlcov").glob(".attach-report-*/report/*_m1*.html")):
         assert running.poll() is None and time.monotonic() < deadline, running.communicate()
         time.sleep(0.005)
-    running.send_signal(signal.SIGINT)
+    workers = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    assert len(workers) == processors() or processors() == 1
+    running.send_signal(number)
     out, err = running.communicate(timeout=60)
-    assert (out, err) == ("interrupted\n", "")
-    assert {path: path.read_bytes() for path in [project / "coverage.xml", *(project / "htmlcov").iterdir()]} == before
-    assert not leftovers(project)
+    assert (out, err) == ("interrupted\n" if number == signal.SIGINT else "", "")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers), "the workers' end")
+    assert {path: path.read_bytes() for path in before} == before
+    assert number == signal.SIGKILL or not leftovers(project)
 
 
 def test_a_failure_leaves_no_new_folders(project: Path) -> None:

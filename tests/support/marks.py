@@ -2,6 +2,7 @@
 
     # ran      runs while the target is driven, after an attach
     # before   has run before the target was ready, and does not run again
+    # live     has begun before the target was ready, and ends after the attach
     # not      never runs
     # asked    runs only for a request that belongs to the tests
     # perhaps  is no event of its own in some versions (`while True`, `try`): neither required nor forbidden
@@ -13,7 +14,7 @@ import re
 from pathlib import Path
 
 TARGETS = Path(__file__).parent.parent / "targets"
-MARKS = ("ran", "before", "not", "asked", "perhaps")
+MARKS = ("ran", "before", "live", "not", "asked", "perhaps")
 
 
 def lines_marked(path: Path, *marks: str) -> set[int]:

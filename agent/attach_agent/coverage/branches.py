@@ -75,9 +75,9 @@ class Branches:
         while index not in seen and 0 <= index < len(opcodes):
             seen.add(index)
             stop = instructions.marks.find(_MARK, index)
+            passed.update(dict.fromkeys(instructions.lines[index : stop + 1 if stop >= 0 else None]))
             if stop < 0:
                 return False
-            passed.update(dict.fromkeys(instructions.lines[index : stop + 1]))
             if opcodes[stop] in self._forward:
                 index = instructions.after(stop) + self._argument(instructions, stop)
             elif opcodes[stop] in self._backward:

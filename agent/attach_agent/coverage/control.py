@@ -1,4 +1,4 @@
-"""What the operator can ask of coverage: start, stop, a snapshot in pages, the status."""
+"""What the operator can ask of coverage: start, stop, a snapshot, forgetting, the status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import time
 
 from ..errors import AgentError
+from .periods import History
+from .plugins import Plugins
 from .program import installed_program, not_loaded
 from .recording import Recording
 from .scope import Scope
@@ -15,6 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .periods import Part, View
+    from .plugins import Wanted
+    from .saving import Saver
 
     Pairs = tuple[tuple[str, Any], ...]
 
@@ -42,9 +48,11 @@ class Coverage:
         never.acquire()
         #: Sleeps that many seconds, whatever became of ``time.sleep``.
         self._pause = lambda seconds: never.acquire(True, seconds)
-        self._collector: Any = None
-        self._recording: Recording | None = None
+        self._history: History | None = None
+        self._saver: Saver | None = None
         self._chosen: Pairs = ()
+        self._wanted: Wanted = ()
+        self._plugins = Plugins(())
         self._core = ""
         #: `_chosen` in the operator's words.
         self._label = ""
@@ -53,33 +61,58 @@ class Coverage:
         self.settings = ""
         self._started_at = 0.0
 
+    @property
+    def _collector(self) -> Any:
+        """The one at work, or None."""
+        return None if self._history is None else self._history.collector
+
     def start(self, options: Pairs) -> Pairs:
         """Measure from now on, in every thread; returns `status`.
 
         `options` are pairs of ``source_dirs``, ``source_pkgs``, ``include``, ``omit``, ``pylib`` (see
-        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer) and ``tracer`` (bytes, for
-        the core ctracer). ``settings`` is a text of the operator's that is kept for the snapshots, ``label`` is what
-        was chosen in the operator's words.
+        `Scope`), ``branch`` (arcs instead of lines), ``core`` (auto, monitoring, ctracer, probes) and ``tracer``
+        (bytes, for the last two). ``settings`` is a text of the operator's that is kept for the snapshots, ``label``
+        is what was chosen in the operator's words, ``plugins`` are modules with their options, see `Plugins`.
+        ``context`` labels what runs from now on, ``usual_context`` does if that is empty; ``every`` (seconds; 0: not)
+        and ``data_file`` are for a `Saver`. While it is measured already, label and saver may be given anew, with the
+        same options, or with ``unscoped``, which stands for them.
 
         Raises AgentError: coverage-running or coverage-options-differ with what differs, bad-option, core-unavailable,
-        tracer-needed, or one of the collector's.
+        tracer-needed, or one of the collector's, of `Saver` or `History.relabel`.
         """
         given = dict(options)
         tracer, core = given.pop("tracer", b""), given.pop("core", "auto")
         settings, label = given.pop("settings", ""), given.pop("label", "")
+        context, usual_context = given.pop("context", ""), given.pop("usual_context", "")
+        every, data_file, unscoped = given.pop("every", 0.0), given.pop("data_file", ""), given.pop("unscoped", False)
+        wanted = _checked_plugins(given.pop("plugins", ()))
         chosen = _checked(given)
+        if self._collector is not None and (context or every):
+            if not unscoped:
+                self._refuse_others(chosen, core, label)
+            return self._adjust(context, data_file, every)
         branch = dict(chosen)["branch"]
         self._refuse_running(chosen, core, label)
-        core = _core_for(core, branch)
+        if wanted != self._wanted:
+            self._wanted, self._plugins = wanted, Plugins(wanted)
+        core = _core_for(core, branch, bool(self._plugins.file_tracers))
         # lines are lines, but the arcs of two cores are not those that either of them would have recorded
-        if self._recording is not None and (chosen != self._chosen or (branch and core != self._core)):
+        if self._history is not None and (chosen != self._chosen or (branch and core != self._core)):
             raise AgentError("coverage-options-differ", self._difference(label))
         program = () if _is_bounded(chosen) else installed_program()
-        recording = self._recording or Recording(_scope_of(chosen, program), branch)
-        collector = self._new_collector(recording, core, tracer)
-        collector.start()
-        self._collector = collector
-        self._recording = recording
+        history = self._history or History(Recording(_scope_of(chosen, program), branch), self._pause)
+        saver = self._start_saver(history, data_file, every) if every else None
+        try:
+            history.relabel(context or usual_context)
+            collector = self._new_collector(history.recording, core, tracer)
+            collector.start()
+        except BaseException:
+            if saver is not None:
+                saver.stop()
+            raise
+        history.collector = collector
+        self._history = history
+        self._saver = saver
         self._chosen, self._core, self._label = chosen, core, label
         self._program = tuple(name for name, _ in program)
         self.settings = settings
@@ -88,18 +121,58 @@ class Coverage:
 
     def stop(self, discard: bool) -> Pairs:
         """Stop measuring; nothing stays but the data, and not even that with `discard`. Returns `status`."""
-        if self._collector is not None:
-            self._collector.stop()
-            self._collector = None
+        if self._history is not None and self._history.collector is not None:
+            self._history.collector.stop()
+            self._history.collector = None
+        if self._saver is not None:
+            self._saver.stop()
         if discard:
-            self._recording = None
+            self._history = None
+        status = self.status()
+        if discard:
+            self._saver = None
+        return status
+
+    def view(self, since: str, name: str, cut: bool) -> View:
+        """A snapshot, to be read in pages: see `History.view`."""
+        return self._recorded().view(since, name, cut)
+
+    def forget(self, number: int) -> None:
+        """Forget what a snapshot has shown: `View.number`."""
+        if self._history is not None:
+            self._history.forget(number)
+
+    def reset(self) -> Pairs:
+        """Forget all that ran so far, and the names; returns `status`."""
+        history = self._recorded()
+        self.forget(history.view("", "", True).number)
         return self.status()
 
-    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """One page of a snapshot and the cursor of the next, -1 at the end: see `Recording.page`."""
-        if self._recording is None:
-            return -1, ()
-        return self._recording.page(cursor)
+    def page(self, view: View, cursor: int) -> tuple[int, tuple[Part, ...]]:
+        """One page of a snapshot: see `View.page`. Raises AgentError ``greenlets-unnoticed``."""
+        page = view.page(cursor)
+        if self._collector is not None:
+            self._collector.verify()
+        if view.history.recording.spoiled:
+            raise AgentError("greenlets-unnoticed", view.history.recording.spoiled)
+        return page
+
+    def saving(self) -> Pairs:
+        """How writing the data file goes, see `Saver.status`; empty if nobody wants one."""
+        return () if self._saver is None else self._saver.status()
+
+    def plugin_files(self) -> tuple[tuple[str, str], ...]:
+        """The files with lines that plug-ins have measured, and the name of the plug-in of each."""
+        if self._history is None:
+            return ()
+        named = list(self._history.recording.plugin_files.items())
+        return tuple(item for item in named if self._history.lines_in(item[0]))
+
+    def plugin_file(self, path: str) -> Pairs:
+        """What its plug-in says about one of `plugin_files`: see `Plugins.report`."""
+        if self._history is None or path not in self._history.recording.plugin_files:
+            return ()
+        return self._plugins.report(self._history.recording.plugin_files[path], path, self._history.lines_in(path))
 
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
@@ -108,17 +181,24 @@ class Coverage:
         if measuring:
             pairs.append(("core", self._collector.core))
             pairs.append(("seconds", time.monotonic() - self._started_at))
-        if self._recording is not None:
-            files, lines = self._recording.totals()
+            pairs += self._collector.details()
+        if self._history is not None:
+            recording = self._history.recording
+            files, lines = self._history.totals()
             pairs += [
                 ("files", files),
                 ("lines", lines),
                 ("scope", self._chosen),
                 ("program", self._program),
                 ("not_loaded", self._not_loaded()),
-                ("left_out", self._recording.left_out(LEFT_OUT_SHOWN)),
-                ("full", self._recording.is_full()),
+                ("plugins", self._plugins.state()),
+                ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
+                ("full", recording.is_full()),
+                ("others", tuple(sorted(recording.others))),
+                ("context", self._history.context),
+                ("names", self._history.names()),
             ]
+        pairs.append(("saving", self.saving()))
         return tuple(pairs)
 
     def _not_loaded(self) -> tuple[str, ...]:
@@ -127,17 +207,53 @@ class Coverage:
 
     def holds_data(self) -> bool:
         """Is there anything that a snapshot would want, now or later?"""
-        return self._recording is not None
+        return self._history is not None
 
     def close(self) -> None:
         """Stop and forget everything."""
         self.stop(discard=True)
 
+    def _adjust(self, context: str, data_file: str, every: float) -> Pairs:
+        """Another label or another saver while it is measured; returns `status`."""
+        history = self._recorded()
+        saver = self._start_saver(history, data_file, every) if every else None
+        try:
+            if context:
+                history.relabel(context)
+        except BaseException:
+            if saver is not None:
+                saver.stop()
+            raise
+        if saver is not None:
+            if self._saver is not None:
+                self._saver.stop()
+            self._saver = saver
+        return self.status()
+
+    def _recorded(self) -> History:
+        if self._history is None:
+            raise AgentError("coverage-not-started", "nothing was recorded in this process")
+        return self._history
+
+    def _start_saver(self, history: History, path: str, every: float) -> Saver:
+        from .saving import Saver
+
+        if not path and self._saver is not None:
+            path = self._saver.file.path
+        saver = Saver(history, path, every, self._native, self._pause)
+        saver.start()
+        return saver
+
     def _refuse_running(self, chosen: Pairs, core: str, label: str) -> None:
         if self._collector is None:
             return
+        self._refuse_others(chosen, core, label)
+        raise AgentError("coverage-running", "")
+
+    def _refuse_others(self, chosen: Pairs, core: str, label: str) -> None:
         same = chosen == self._chosen and core in ("auto", self._core)
-        raise AgentError("coverage-running", "" if same else self._difference(label))
+        if not same:
+            raise AgentError("coverage-running", self._difference(label))
 
     def _difference(self, label: str) -> str:
         return "was: %s; now: %s" % (self._label, label)
@@ -147,14 +263,22 @@ class Coverage:
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 
+            self._plugins.need_tracer()
             return MonitoringCollector(recording, self._pause)
+        if core == "probes":
+            from .probes.collector import ProbesCollector
+
+            return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
         from .ctracer import TracerCollector
 
-        return TracerCollector(recording, self._native, self._pause, tracer)
+        return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
 
 
-def _core_for(core: str, branch: bool) -> str:
-    """The core to use: with ``auto`` the best for this version of Python and what is measured."""
+def _core_for(core: str, branch: bool, plugins: bool) -> str:
+    """The core to use: with ``auto`` the best for this version of Python and what is measured.
+
+    Only the C tracer asks `plugins`.
+    """
     events = getattr(getattr(sys, "monitoring", None), "events", None)
     if branch:
         from .branches import is_known
@@ -163,8 +287,9 @@ def _core_for(core: str, branch: bool) -> str:
     else:
         monitoring = events is not None
     if core == "auto":
-        return "monitoring" if monitoring else "ctracer"
-    if core == "ctracer" or (core == "monitoring" and monitoring):
+        return "monitoring" if monitoring and not plugins else "ctracer"
+    available = {"ctracer": True, "monitoring": monitoring, "probes": events is None and not branch}
+    if available.get(core):
         return core
     version = "%d.%d" % sys.version_info[:2]
     what = "branches" if branch else "lines"
@@ -186,6 +311,18 @@ def _checked(given: dict[str, Any]) -> Pairs:
     if given:
         raise AgentError("bad-option", "there is no option %s" % ", ".join(sorted(given)))
     return tuple(chosen)
+
+
+def _checked_plugins(given: Any) -> Wanted:
+    """Pairs of a module and of pairs of texts, which are its options."""
+    try:
+        wanted = tuple((name, tuple((key, value) for key, value in options)) for name, options in given)
+        texts = [text for name, options in wanted for text in (name, *(item for pair in options for item in pair))]
+    except (TypeError, ValueError):
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise AgentError("bad-option", "the option plugins has a value of the wrong kind")
+    return wanted
 
 
 def _is_bounded(chosen: Pairs) -> bool:

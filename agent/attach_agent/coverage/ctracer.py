@@ -18,9 +18,10 @@ from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadmoves import thread_states
 from ..wire import arc
-from . import library
+from . import greenlets, library
+from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
-from .neighbours import name_of, refuse_audit_hooks, refuse_greenlets, set_thread_hook, thread_hook
+from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..threadstates import ThreadStates
+    from .plugins import Plugins
     from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
@@ -44,14 +46,19 @@ MAX_CACHED = 100_000
 class TracerCollector:
     """Records lines into `recording` from `start` until `stop`.
 
-    `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer, needed if `library` finds none
-    in the process or installed for it.
+    `plugins` may claim files; `native` and `pause` are those of `Coverage`; `content` are the bytes of the tracer,
+    needed if `library` finds none in the process or installed for it.
     """
 
     core = "ctracer"
 
     def __init__(
-        self, recording: Recording, native: Callable[..., Any], pause: Callable[[float], object], content: bytes
+        self,
+        recording: Recording,
+        plugins: Plugins,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        content: bytes,
     ) -> None:
         self._recording = recording
         self._native = native
@@ -66,10 +73,15 @@ class TracerCollector:
         self._prune_at = 100
         #: Answers of `_should_trace`, shared by all tracers.
         self._dispositions: dict[str, Any] = {}
+        self._claims = Claims(plugins, recording, self._give_up)
+        self._callback_codes |= self._claims.codes
         #: Names that could not be decided because the stack had no room.
         self._undecided: list[str] = []
         self._stopping = self._left = False
         self._watching = False
+        #: None until the process has loaded greenlet.
+        self._greenlets: greenlets.Greenlets | None = None
+        self._greenlet_is_coming = False
         self._threads: ThreadStates
         self._fork_callbacks: list[Any]
         self._wake = native(_thread, "allocate_lock", "allocate")()
@@ -82,13 +94,15 @@ class TracerCollector:
         is about to, ``greenlets``, ``tracing-refused``, ``audit-hook``, or an error of `library.load` and
         `ThreadStates`. Then nothing was changed.
         """
-        refuse_greenlets()
+        greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
         self._prepare(*types)
+        if greenlet is not None:
+            self._follow_greenlets(greenlet)
         self._threads = thread_states()
         self._refuse_other_tracers()
         if self._recording.branch:
@@ -115,6 +129,8 @@ class TracerCollector:
         if self._left:  # a grandchild: what traces it now is not ours
             return
         self._left = self._stopping = True
+        if self._greenlets is not None:
+            self._greenlets.end()
         sys.settrace(None)
         self._threads.unforce_tracing()
         set_thread_hook(self._entry, None)
@@ -123,6 +139,13 @@ class TracerCollector:
             if self._is_mine(frame.f_trace):
                 frame.f_trace = None
             frame = frame.f_back
+
+    def collect(self) -> None:
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
 
     def restart(self) -> None:
         """Lines were taken away from the recording: the tracer reports each of them anyhow."""
@@ -136,6 +159,8 @@ class TracerCollector:
         self._wake.release()
         while self._watching:
             self._pause(0.001)
+        if self._greenlets is not None:
+            self._greenlets.end()
         # a thread on its way through `_enter` is about to install a tracer, or the hook in `_should_trace`
         settled = wait_until_left(self._callback_codes, self._pause)
         set_thread_hook(self._entry, None)
@@ -156,6 +181,10 @@ class TracerCollector:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
+        self._claims.raise_pending()
+        if sys.gettrace() is not self._entry:  # another tool has come to this thread since we marked the frame
+            frame.f_trace = None
+            return
         if self._stopping:
             sys.settrace(None)
             return
@@ -178,6 +207,8 @@ class TracerCollector:
                 tracer(entered, "call", None)
                 if entered is not frame or event != "call":
                     self._show_line(tracer, entered)
+            if self._greenlets is not None:
+                self._greenlets.entered(tracer)
             if event != "call":
                 tracer(frame, event, arg)
         except BaseException:
@@ -213,6 +244,8 @@ class TracerCollector:
         sys.settrace(self._entry)
         if tracer is not None:
             tracer.stop()
+        if self._greenlets is not None:
+            self._greenlets.forget_current()
         traced: FrameType | None = frame
         while traced is not None:
             traced.f_trace = self._entry
@@ -237,14 +270,42 @@ class TracerCollector:
         # New files mean imports, perhaps of threading: its first threads shall not have to wait for the watcher.
         if not self._stopping:
             set_thread_hook(None, self._entry)
+        if self._greenlets is None and greenlets.is_being_imported(frame):
+            self._greenlet_comes()
         try:
+            claimed = self._claims.claim(filename, frame, self._disposition)
+            if claimed is not None:
+                return claimed
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
             self._undecided.append(filename)
             return self._left_out
         return self._left_out if lines is None else self._disposition(filename, True)
 
+    def _greenlet_comes(self) -> None:
+        """The program imports greenlet in this thread, and nobody has switched yet: follow each switch from here on."""
+        self._greenlet_is_coming = True
+        module = greenlets.load()
+        if module is None:
+            return
+        following = self._follow_greenlets(module)
+        current = sys.gettrace()
+        # the tracers of the other threads do not know their greenlets: they begin anew
+        self._threads.replace(self._mine(), self._entry)
+        this = sys._getframe()
+        for stack in current_stacks().values():
+            for frame in () if this in stack else stack:
+                if frame.f_trace is None or self._is_mine(frame.f_trace):
+                    frame.f_trace = self._entry
+        following.entered(current)
+
     # ---- in the agent's threads ----
+
+    def _follow_greenlets(self, module: Any) -> greenlets.Greenlets:
+        following = greenlets.Greenlets(module, self._native, self._entry, self._is_mine)
+        self._callback_codes |= following.codes
+        self._greenlets = following
+        return following
 
     def _prepare(self, make_tracer: Any, make_disposition: Any) -> None:
         """What all tracers have in common (coverage/collector.py, Collector._start_tracer)."""
@@ -252,8 +313,10 @@ class TracerCollector:
         self._make_disposition = make_disposition
         self._left_out = self._disposition("", False)
         # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock: a C function that returns None.
-        no_lock = [].clear
+        # But `_should_trace` has made the set before, so there is nothing to lock. What is called instead must not fail
+        # at the limit of recursion, or the tracer takes the caller's lines for the callee's from then on, as it does
+        # under coverage.py. From 3.9 on a call of a type does not count (vectorcall), in 3.8 there is no such callable.
+        no_lock: Any = tuple if sys.version_info >= (3, 9) else [].clear
         self._settings: tuple[tuple[str, Any], ...] = (
             ("data", self._recording.by_code_name),
             ("should_trace", self._should_trace),
@@ -262,8 +325,8 @@ class TracerCollector:
             ("lock_data", no_lock),
             ("unlock_data", no_lock),
             ("file_tracers", {}),
-            # for plugins, concurrency libraries and dynamic contexts
-            ("check_include", None),
+            ("check_include", self._claims.check_include),
+            # for concurrency libraries and dynamic contexts; our file tracers do not fail
             ("concur_id_func", None),
             ("disable_plugin", None),
             ("should_start_context", None),
@@ -298,12 +361,11 @@ class TracerCollector:
 
     def _refuse_other_tracers(self) -> None:
         for _ in range(GRACE_ROUNDS):
-            found = [item for item in (*self._threads.trace_objects(), thread_hook()) if item is not None]
+            found = self._others()
             if not found:
                 return
             self._pause(0.005)
-        names = sorted({name_of(item) for item in found})
-        raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(names))
+        raise AgentError("tracer-busy", "another tracer is active: %s" % ", ".join(sorted(map(name_of, found))))
 
     def _reach_threads(self) -> None:
         """Have every thread that is not traced come to `_enter`."""
@@ -312,8 +374,15 @@ class TracerCollector:
         # new frames come to it by their call, those that are running by the trace function of the frame
         for stack in current_stacks().values():
             for frame in stack:
-                if frame.f_trace is None:
+                if frame.f_trace is None or self._is_left_behind(frame.f_trace):
                     frame.f_trace = self._entry
+
+    def _is_left_behind(self, item: Any) -> bool:
+        """Is this a tracer that does not trace its thread any more, since another tool did meanwhile?
+
+        One of ours has lost its way; a stopped one of coverage.py would end the tracing.
+        """
+        return self._is_mine(item) or type(item).__name__ == "CTracer"
 
     def _start_watcher(self) -> None:
         self._watching = True
@@ -329,12 +398,23 @@ class TracerCollector:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
                     set_thread_hook(None, self._entry)  # threading may have been imported since
+                    self.verify()
                     self._reach_threads()
                     self._tidy()
-                except MemoryError:
+                except Exception:  # no memory, or what an audit hook raises: later, perhaps
                     continue
         finally:
             self._watching = False
+
+    def verify(self) -> None:
+        """Note in the recording who has taken threads from us, and whether greenlets were switched unnoticed."""
+        if self._greenlets is None:
+            unnoticed = greenlets.is_loaded() and not self._greenlet_is_coming
+        else:
+            unnoticed = self._greenlets.went_unnoticed()
+        self._recording.others.update(name_of(item) for item in self._others())
+        if unnoticed:
+            self._recording.spoiled = "it has switched greenlets unnoticed, and lines may be in the wrong files"
 
     def _tidy(self) -> None:
         while self._undecided:
@@ -347,6 +427,11 @@ class TracerCollector:
                 if _references(self._tracers, key) == ALONE:
                     self._tracers.pop(key).stop()
             self._prune_at = max(100, 2 * len(self._tracers))
+
+    def _others(self) -> list[Any]:
+        """What traces threads, or will, and is not ours."""
+        found = (*self._threads.trace_objects(), thread_hook())
+        return [item for item in found if item is not None and not self._is_mine(item)]
 
     def _mine(self) -> list[Any]:
         return [item for item in self._threads.trace_objects() if self._is_mine(item)]

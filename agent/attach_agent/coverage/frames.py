@@ -6,7 +6,7 @@ import sys
 from _operator import contains
 from itertools import repeat
 
-from ..stacks import current_stacks, heap
+from ..stacks import current_stacks, greenlets, heap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ def clear_suspended(is_mine: Callable[[Any], bool], pause: Callable[[float], obj
     """The same for the frames of generators and coroutines, and for those that something else keeps."""
     for frame in _frames_on_heap(pause):
         _clear(frame, is_mine)
+    # before they end, the garbage collector of Python 3.11 does not know the frames of greenlets
+    for greenlet in greenlets(pause):
+        suspended: FrameType | None = greenlet.gr_frame
+        while suspended is not None:
+            _clear(suspended, is_mine)
+            suspended = suspended.f_back
 
 
 def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:

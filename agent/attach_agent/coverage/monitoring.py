@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from .recording import Recording
 
-#: The tool ids that PEP 669 leaves to tools, the one made for us first; debuggers and profilers expect
-#: theirs.
-_TOOL_IDS = (1, 3, 4, 2, 0, 5)
+#: The tool ids of PEP 669, first those that nobody expects to be free: debuggers, coverage.py and profilers that start
+#: after us take theirs without asking.
+_TOOL_IDS = (3, 4, 1, 5, 2, 0)
 _TOOL_NAME = "live-attach"
 
 
@@ -48,6 +48,8 @@ class MonitoringCollector:
         self._global_events = self._local_events = 0
         self._callbacks: dict[int, Callable[..., Any]] = {}
         self._callback_codes: frozenset[int] = frozenset()
+        #: Another object after each `restart`.
+        self._period = object()
         #: id(code) -> weak reference, for all code whose lines we watch. Keyed by id since code objects of
         #: different files may compare equal; weak so that a program that makes code without end can also free
         #: it.
@@ -97,12 +99,40 @@ class MonitoringCollector:
             # no such step.
             self._watch_all(suspended_code(self._pause))
 
+    def collect(self) -> None:
+        """All that ran is in the recording already."""
+
+    def details(self) -> tuple[tuple[str, Any], ...]:
+        """Nothing more to tell in the status."""
+        return ()
+
     def restart(self) -> None:
         """Lines were taken away from the recording: have each of them reported once more."""
-        # A callback under way has added its line before that, perhaps, and is about to answer DISABLE.
-        wait_until_left(self._callback_codes, self._pause)
+        # A callback under way has added its line before that, perhaps. It sees this and does not switch the line off.
+        self._period = object()
         self._last_lines.clear()
         self._monitoring.restart_events()
+        self._restart_greenlets()
+
+    def _restart_greenlets(self) -> None:
+        """CPython looks for changed events in code on a stack, and where code begins or goes on after a yield.
+
+        A suspended greenlet is on no stack, and goes on in the middle of its code: there a change of its own events is
+        needed. A greenlet that ran meanwhile is suspended again, or on a stack now.
+        """
+        suspended = greenlets(self._pause)
+        if not suspended:
+            return
+        monitoring, tool = self._monitoring, self._tool
+        for code in {id(code): code for code, _ in running_code(suspended)}.values():
+            known = self._watched.get(id(code))
+            if known is not None and known() is code:
+                # one more that we have no callback for, and back
+                monitoring.set_local_events(tool, code, self._local_events | monitoring.events.PY_YIELD)
+                monitoring.set_local_events(tool, code, self._local_events)
+
+    def verify(self) -> None:
+        """What was recorded can be trusted: events come with the code that they are about."""
 
     def stop(self) -> None:
         """Remove every trace of the tool; what was recorded stays."""
@@ -130,6 +160,10 @@ class MonitoringCollector:
     # the line of user code that is running. So they do little that can fail, and they catch little either: a signal
     # handler that runs in between may raise what is meant for that user code. Where the stack ends, though, the next
     # event of its kind comes again.
+    #
+    # A callback that records ends with a look at `_period`: a line that was taken away meanwhile must not be switched
+    # off. Between that look and what CPython does with the answer no other thread can run: it gives the GIL away at
+    # calls, at jumps back and where a function begins, and there is none of these.
 
     def _discovering_callbacks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         disable = self._monitoring.DISABLE
@@ -160,10 +194,11 @@ class MonitoringCollector:
         set_of = self._recording.by_code_name.get
 
         def on_line(code: CodeType, line: int) -> Any:
+            period = self._period
             lines = set_of(code.co_filename)
             if lines is not None:
                 lines.add(line)
-            return disable
+            return disable if period is self._period else None
 
         return on_line
 
@@ -177,6 +212,7 @@ class MonitoringCollector:
         frame_at = sys._getframe
 
         def on_line(code: CodeType, line: int) -> Any:
+            period = self._period
             arcs = set_of(code.co_filename)
             if arcs is not None:
                 before = last_lines.get(id(code), line)
@@ -184,9 +220,10 @@ class MonitoringCollector:
                 arcs.add(line | line << LINE_BITS)  # wire.arc, without a call
                 if before != line:
                     arcs.add(before | line << LINE_BITS)
-            return disable
+            return disable if period is self._period else None
 
         def on_return(code: CodeType, _offset: int, _value: object) -> Any:
+            period = self._period
             arcs = set_of(code.co_filename)
             if arcs is not None:
                 line = frame_at(1).f_lineno
@@ -196,9 +233,10 @@ class MonitoringCollector:
                         arcs.add(arc(line, -code.co_firstlineno))
                     except RecursionError:
                         return None
-            return disable
+            return disable if period is self._period else None
 
         def on_branch(code: CodeType, source: int, destination: int) -> Any:
+            period = self._period
             arcs = set_of(code.co_filename)
             if arcs is not None:
                 try:
@@ -207,7 +245,7 @@ class MonitoringCollector:
                     return None
                 if found:
                     arcs.add(found)
-            return disable
+            return disable if period is self._period else None
 
         return {
             events.LINE: on_line,

@@ -10,17 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Modules whose users switch between greenlets; greenlet itself is imported by many that never do.
-SWITCHING = ("gevent", "eventlet", "sqlalchemy.ext.asyncio", "playwright.sync_api", "meinheld")
-
-
-def refuse_greenlets() -> None:
-    """The tracer's stack is that of a thread: after a switch it takes lines of one file for those of another."""
-    for name in SWITCHING:
-        if name in sys.modules:
-            message = "programs that use %s can be measured from Python 3.12 on, with branches from 3.14 on" % name
-            raise AgentError("greenlets", message)
-
 
 def refuse_audit_hooks() -> None:
     """An audit hook that loses the GIL in ``sys.settrace`` makes the same call of other threads fail.
@@ -57,5 +46,11 @@ def set_thread_hook(old: Any, new: Any) -> None:
 
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
-    kind = type(item).__name__
-    return str(item.__code__.co_filename) if kind in ("function", "method") else kind
+    kind = type(item)
+    if kind.__name__ == "CTracer":
+        return "coverage.py (CTracer)"
+    function = item.__func__ if kind.__name__ == "method" else item
+    if type(function) is type(name_of):
+        code = function.__code__
+        return "%s.%s (%s:%d)" % (function.__module__, function.__qualname__, code.co_filename, code.co_firstlineno)
+    return "%s of %s" % (kind.__name__, type.__dict__["__module__"].__get__(kind))

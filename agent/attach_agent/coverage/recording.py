@@ -1,7 +1,8 @@
 """What was measured: for each file a set of line numbers, or of arcs and trails (`wire`) where branches are measured.
 
-The target's threads only ever look a set up and add to it, both atomic; nothing is ever taken away while they
-run. So a snapshot is a copy, and no lock is needed anywhere.
+The target's threads only ever look a set up and add to it; the agent copies it (``set.copy``) and takes away what it
+has copied (``set -= copy``). CPython does each of these with numbers in one hold of the GIL (Objects/setobject.c: only
+plain ints are hashed and compared). So nothing is lost in between, and no lock is needed anywhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .scope import Scope
-
-#: One page of a snapshot ends with the first file that reaches one of these.
-PAGE_FILES = 100
-PAGE_BYTES = 256 * 1024
 
 #: Line numbers above are not recorded in a snapshot: nobody writes such files, but `code.replace` can claim
 #: anything.
@@ -34,6 +31,10 @@ class Recording:
     def __init__(self, scope: Scope, branch: bool = False) -> None:
         self.scope = scope
         self.branch = branch
+        #: Why what was recorded cannot be trusted, empty if it can.
+        self.spoiled = ""
+        #: The names of tools that have traced threads meanwhile, which therefore were not measured.
+        self.others: set[str] = set()
         #: The tracers of coverage.py before 2026 pack arcs with 20 bits for a line, where `wire.arc` has 28. The sets
         #: hold what the tracer puts there.
         self.narrow_arcs = False
@@ -42,6 +43,8 @@ class Recording:
         #: ``co_filename`` -> the set of its file, or None for a file that is left out. Collectors read it
         #: directly.
         self.by_code_name: dict[str, set[int] | None] = {}
+        #: Absolute path -> name of the plug-in that measures it, for files that are no Python.
+        self.plugin_files: dict[str, str] = {}
 
     def lines_of(self, filename: str, module_globals: dict[str, Any]) -> set[int] | None:
         """The set that collects the lines or arcs of code with this ``co_filename``, or None if it is not measured.
@@ -60,27 +63,20 @@ class Recording:
         lines = None if path is None else self.files.setdefault(path, set())
         return self.by_code_name.setdefault(filename, lines)
 
-    def page(self, cursor: int) -> tuple[int, tuple[tuple[str, bytes], ...]]:
-        """Files and what ran of them from `cursor` on, and the next cursor or -1 at the end.
+    def admits_claimed(self, filename: str, module_globals: dict[str, Any], plugin: str) -> bool:
+        """Is a file measured that a plug-in has named for code with these globals? Called in the target's threads."""
+        if len(self.by_code_name) >= MAX_FILENAMES:
+            return False
+        path = self.scope.admits(filename, module_globals)
+        if path is None:
+            self.by_code_name.setdefault(filename, None)
+            return False
+        self.plugin_files[path] = plugin
+        self.by_code_name.setdefault(filename, self.files.setdefault(path, set()))
+        return True
 
-        That is `wire.pack_lines`, or with branches `wire.pack_arcs`. The first cursor is 0. Files without lines are
-        passed over. A file discovered during the walk comes last, so it is never missed; what runs meanwhile is in
-        this snapshot or in the next.
-        """
-        names = list(self.files)
-        packed: list[tuple[str, bytes]] = []
-        size = 0
-        for index in range(max(cursor, 0), len(names)):
-            found = self.files[names[index]].copy()
-            if found:
-                packed.append((names[index], self._packed(found)))
-                size += len(packed[-1][1])
-            if len(packed) >= PAGE_FILES or size >= PAGE_BYTES:
-                return index + 1, tuple(packed)
-        return -1, tuple(packed)
-
-    def _packed(self, found: set[int]) -> bytes:
-        """What a set of lines or arcs holds, for the operator."""
+    def packed(self, found: set[int]) -> bytes:
+        """What ran of one file as it is kept and sent: `wire.pack_lines`, or with branches `wire.pack_arcs`."""
         if not self.branch:
             return pack_lines(_sound(found))
         return pack_arcs(set(map(_widened, found)) if self.narrow_arcs else found)
@@ -90,7 +86,7 @@ class Recording:
         return _narrowed(start, end) if self.narrow_arcs else arc(start, end)
 
     def totals(self) -> tuple[int, int]:
-        """How many files have lines, and how many lines, or arcs."""
+        """How many files have lines, and how many lines, or arcs, since they were last taken away."""
         counts = [len(self.files[name]) for name in list(self.files)]
         return sum(1 for count in counts if count), sum(counts)
 

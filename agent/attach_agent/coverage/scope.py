@@ -156,20 +156,20 @@ def _with_resolved(folders: Iterable[str]) -> tuple[str, ...]:
     names = []
     for folder in folders:
         names.append(folder.rstrip("/") + "/")
-        names.append(_resolved(folder).rstrip("/") + "/")
+        names.append(resolved(folder).rstrip("/") + "/")
     return tuple(dict.fromkeys(names))
 
 
-def _resolved(folder: str) -> str:
-    """realpath(3), asked of the kernel; without /proc the folder stays as it was named."""
+def resolved(path: str) -> str:
+    """realpath(3), asked of the kernel; without /proc the path stays as it was named."""
     try:
-        descriptor = posix.open(folder, posix.O_PATH | posix.O_CLOEXEC)
+        descriptor = posix.open(path, posix.O_PATH | posix.O_CLOEXEC)
     except (OSError, ValueError):
-        return folder
+        return path
     try:
         return posix.readlink("/proc/self/fd/%d" % descriptor)
     except OSError:
-        return folder
+        return path
     finally:
         posix.close(descriptor)
 
@@ -182,7 +182,7 @@ def _library_folders() -> tuple[str, ...]:
     if type(library) is str:
         folders.append(library.rpartition("/")[0])
         # a virtual environment may link its os.py to the real one (virtualenv < 20)
-        folders.append(_resolved(library).rpartition("/")[0])
+        folders.append(resolved(library).rpartition("/")[0])
     for prefix in (sys.base_prefix, sys.base_exec_prefix, sys.prefix):
         for folder in ("lib", getattr(sys, "platlibdir", "lib")):
             folders.append("%s/%s/%s" % (prefix.rstrip("/"), folder, version))

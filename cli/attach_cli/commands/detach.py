@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from attach.errors import NotAttached
-from attach_cli import console, sessions
+from attach_cli import console, saving, sessions
 from attach_cli.main import joining_options
 
 
@@ -19,5 +19,8 @@ def command() -> None:
     except NotAttached:
         console.say(f"Process {pid} is not attached.")
         return
+    if dict(dict(session.status()["coverage"]).get("saving", ())).get("active"):
+        # so that we hear whether the last write went well
+        saving.say_end(dict(session.coverage.stop()["saving"]))
     session.detach()
     console.say(f"Detached from process {pid}.")

@@ -21,7 +21,8 @@ def command(versions: tuple[str, ...], libc: str, machine: str | None, listing: 
     """Download coverage.py's compiled tracers, so that start-coverage works without a package index later.
 
     VERSION is that of a process's Python, such as 3.9; all that there are by default. Those that are there already are
-    not fetched again. They are kept in ~/.cache/live-attach/tracers, which may be copied to other machines.
+    not fetched again. They are kept in ~/.cache/live-attach/tracers, which may be copied to other machines. With them
+    come the modules that snapshot makes reports of Python 3.8 to 3.10 with, in ~/.cache/live-attach/analysis.
     """
     if listing:
         if versions:
@@ -33,9 +34,20 @@ def command(versions: tuple[str, ...], libc: str, machine: str | None, listing: 
         one = build(version, libc, machine or "")
         if tracers.is_cached(one):
             console.say(f"Python {one.python}: there already, {tracers.path_of(one)}")
-            continue
-        path = tracers.fetch(version, libc=libc, machine=one.machine, working=working)
-        console.say(f"Python {one.python}: fetched, {path}")
+        else:
+            path = tracers.fetch(version, libc=libc, machine=one.machine, working=working)
+            console.say(f"Python {one.python}: fetched, {path}")
+        _fetch_modules(version, one.python)
+
+
+def _fetch_modules(version: Version, python: str) -> None:
+    """For reports of that version, what the coverage.py here is too new for."""
+    from attach.report import releases
+
+    if not releases.available(version):
+        with working(f"Fetching coverage.py {releases.release(version)} for reports of Python {python}"):
+            path = releases.fetch(version)
+        console.say(f"Python {python}: fetched for its reports, {path}")
 
 
 def _parsed(text: str) -> Version:

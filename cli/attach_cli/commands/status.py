@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from attach.errors import NotAttached
-from attach_cli import console, sessions
+from attach_cli import console, saving, sessions
 from attach_cli.main import joining_options
 
 
@@ -27,6 +28,8 @@ def command(as_json: bool) -> None:
         with session:
             status = session.status()
             coverage = dict(status["coverage"]) or None
+            if coverage:
+                coverage["saving"] = dict(coverage["saving"])
             settings = session.coverage.settings() if coverage else None
             hello = session.connection.hello
             found.update(
@@ -59,15 +62,15 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if coverage.get("measuring"):
         core = console.escaped(str(coverage["core"]))
         lines.append(f"coverage: measuring {what} ({core}) for {coverage['seconds']:.0f} s, {recorded}")
+        if coverage.get("instead_of_probes"):
+            lines.append(f"coverage: no probes, {console.escaped(str(coverage['instead_of_probes']))}")
+        elif coverage.get("traced_too"):
+            lines.append("coverage: what began before is traced, and so is all in its thread")
     elif "files" in coverage:
         lines.append(f"coverage: stopped, {recorded}")
     else:
         lines.append("coverage: not started")
-    if coverage.get("full"):
-        lines.append("coverage: 100,000 file names were seen, later ones are not measured")
-    if coverage.get("program"):
-        names = ", ".join(map(str, coverage["program"]))
-        lines.append(f"coverage: the program is an installed package, measured too: {console.escaped(names)}")
+    lines += [f"coverage: {line}" for line in _details(coverage)]
     if found.get("configuration"):
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:
@@ -77,3 +80,24 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _files(count: int) -> str:
     return f"{count} file" if count == 1 else f"{count} files"
+
+
+def _details(coverage: dict[str, Any]) -> Iterator[str]:
+    """What else is to be said about the measurement."""
+    if coverage.get("full"):
+        yield "100,000 file names were seen, later ones are not measured"
+    for name in coverage.get("others", ()):
+        yield f"not measured while it traced, in its threads: {console.escaped(str(name))}"
+    if coverage.get("program"):
+        names = ", ".join(map(str, coverage["program"]))
+        yield f"the program is an installed package, measured too: {console.escaped(names)}"
+    if coverage.get("context"):
+        yield f"what runs now is labelled {console.escaped(coverage['context'])}"
+    if coverage.get("names"):
+        moments = ", ".join(f"{console.escaped(name)} ({ago:.0f} s ago)" for name, ago in coverage["names"])
+        yield f"named moments: {moments}"
+    if coverage.get("saving"):
+        yield f"{saving.line(coverage['saving'])}"
+    for name, problem in coverage.get("plugins", ()):
+        if problem:
+            yield f"the plug-in {console.escaped(f'{name} has no effect: {problem}')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from attach_cli import console, sessions
+from attach_cli import console, saving, sessions
 from attach_cli.main import joining_options
 
 
@@ -15,6 +15,7 @@ def command(discard: bool) -> None:
     """Stop measuring. What was recorded stays for snapshots until detach."""
     pid = sessions.pid()
     with sessions.join() as session:
-        session.coverage.stop(discard=discard)
+        status = session.coverage.stop(discard=discard)
     console.say(f"Stopped measuring process {pid}.")
+    saving.say_end(dict(status["saving"]))
     console.say(f"Leave it with:  attach {pid} detach" if discard else f"See what ran with:  attach {pid} snapshot")

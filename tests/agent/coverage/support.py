@@ -5,8 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from attach.channel import tracers
 from attach.channel.tracer_builds import build
@@ -19,10 +22,35 @@ AGENT = Path(__file__).parents[3] / "agent"
 TIMEOUT = 60
 
 
-def tracer_of(interpreter: Interpreter) -> Path | None:
-    """coverage.py's tracer for this interpreter, from the cache or the package index; None if it needs none."""
-    if interpreter.version >= (3, 12):
-        return None
+#: What is measured, and by what if not by what is best for the version.
+WAYS: dict[str, dict[str, Any]] = {
+    "lines": {},
+    "branches": {"branch": True},
+    "traced": {"branch": True, "core": "ctracer"},
+    "probes": {"core": "probes"},
+}
+
+
+#: The ways that use the tracer.
+TRACED = (
+    *((minor, way) for minor in ("3.8", "3.9", "3.10", "3.11") for way in ("lines", "branches")),
+    *((minor, "branches") for minor in ("3.12", "3.13")),
+    *((minor, "traced") for minor in ("3.14", "3.15")),
+)
+PROBED = tuple((minor, "probes") for minor in ("3.8", "3.9", "3.10", "3.11"))
+MONITORED = (
+    *((minor, "lines") for minor in ("3.12", "3.13", "3.14", "3.15")),
+    *((minor, "branches") for minor in ("3.14", "3.15")),
+)
+
+
+def each(ways: Iterable[tuple[str, str]] = sorted(TRACED + MONITORED)) -> pytest.MarkDecorator:
+    """Run a test that uses the fixtures `interpreter` and `way` in these ways: version and one of `WAYS`."""
+    return pytest.mark.parametrize(("interpreter", "way"), ways, indirect=["interpreter"], scope="session")
+
+
+def tracer_of(interpreter: Interpreter) -> Path:
+    """coverage.py's tracer for this interpreter, from the cache or the package index."""
     wanted = build(interpreter.version)
     if not tracers.is_cached(wanted):
         try:
@@ -52,16 +80,26 @@ def package(interpreter: Interpreter, requirement: str) -> Path:
     return folder
 
 
-def run(interpreter: Interpreter, program: str, *args: str, path: Path | None = None, tracer: bool = True) -> Any:
-    """What the program reports, once it has ended well. `path` is one more folder of modules, `tracer` as an operator
-    would bring it.
+def run(
+    interpreter: Interpreter,
+    program: str,
+    *args: str,
+    path: Path | None = None,
+    tracer: bool = True,
+    way: str = "lines",
+) -> Any:
+    """What the program reports, once it has ended well.
+
+    `path` is one more folder of modules, `tracer` as an operator would bring it, `way` one of `WAYS`.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (AGENT, path) if path else (AGENT,)))
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    brought = tracer_of(interpreter) if tracer else None
-    if brought is not None:
-        environment["TRACER"] = str(brought)
+    environment["OPTIONS"] = json.dumps(WAYS[way])
+    if tracer and (interpreter.minor, way) in TRACED + PROBED:
+        environment["TRACER"] = str(tracer_of(interpreter))
+    if way == "traced":
+        environment["COVERAGE_CORE"] = "ctrace"
     done = subprocess.run(
         [interpreter.path, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", PROGRAMS / program, *args],
         check=False,

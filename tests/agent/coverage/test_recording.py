@@ -1,7 +1,10 @@
 """What was recorded, and how it is handed out."""
 
+import time
+
 from attach_agent.coverage import recording
-from attach_agent.coverage.recording import MAX_LINE, PAGE_BYTES, PAGE_FILES, Recording
+from attach_agent.coverage.periods import PAGE_BYTES, PAGE_FILES, History, View
+from attach_agent.coverage.recording import MAX_LINE, Recording
 from attach_agent.coverage.scope import Scope
 from attach_agent.wire import arc_ends, unpack_arcs, unpack_lines
 
@@ -15,13 +18,18 @@ def make(files: int, lines: set[int]) -> Recording:
     return made
 
 
+def view_of(made: Recording) -> View:
+    return History(made, time.sleep).view("", "", False)
+
+
 def all_pages(made: Recording) -> tuple[list[int], dict[str, set[int]]]:
     """The sizes of the pages, in files, and all that is on them."""
+    view = view_of(made)
     sizes, files, cursor = [], {}, 0
     while cursor >= 0:
-        cursor, page = made.page(cursor)
+        cursor, page = view.page(cursor)
         sizes.append(len(page))
-        files.update({name: unpack_lines(numbits) for name, numbits in page})
+        files.update({name: unpack_lines(numbits) for name, _, numbits in page})
     return sizes, files
 
 
@@ -40,13 +48,14 @@ def test_files_without_lines() -> None:
     made.lines_of("/srv/empty.py", {})
     assert all_pages(made)[1] == {"/srv/0.py": {3}}
     made = make(PAGE_FILES, {3})
-    cursor, _ = made.page(0)
+    view = view_of(made)
+    cursor, _ = view.page(0)
     late = made.lines_of("/srv/late.py", {})
     assert late is not None
     late.add(5)
-    assert [name for name, _ in made.page(cursor)[1]] == ["/srv/late.py"]
-    assert make(0, set()).page(0) == (-1, ())
-    assert made.page(10**6) == (-1, ())
+    assert [name for name, _, _ in view.page(cursor)[1]] == ["/srv/late.py"]
+    assert view_of(make(0, set())).page(0) == (-1, ())
+    assert view.page(10**6) == (-1, ())
 
 
 def test_impossible_lines() -> None:
@@ -96,5 +105,5 @@ def test_arcs_of_older_tracers() -> None:
         assert found is not None
         arcs = {(-1, 1), (1, 70_000), (70_000, -1), (5, 5)}
         found.update(made.arc(*ends) for ends in arcs)
-        ((_, packed),) = made.page(0)[1]
+        ((_, _, packed),) = view_of(made).page(0)[1]
         assert {arc_ends(number) for number in unpack_arcs(packed)} == arcs

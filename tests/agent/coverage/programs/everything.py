@@ -32,21 +32,21 @@ def blocked(lock):  # before
 
 
 def deeper(lock):  # before
-    result = blocked(lock)  # before
+    result = blocked(lock)  # live
     return result + 1  # ran
 
 
 def recursive(depth, lock):  # before
     if depth:  # before
-        return recursive(depth - 1, lock) + 1  # before
-    value = deeper(lock)  # before
+        return recursive(depth - 1, lock) + 1  # live
+    value = deeper(lock)  # live
     ready.append("recursive")  # ran
     return value  # ran
 
 
 def suspended():  # before
     """A generator that has begun."""
-    first = yield 1  # before
+    first = yield 1  # live
     second = yield first  # ran
     try:  # ran
         yield second  # ran
@@ -132,7 +132,7 @@ def main():  # before
     loop = asyncio.new_event_loop()  # before
     tasks = []  # before
     outcome = []  # before
-    threads.append(threading.Thread(target=lambda: outcome.append(loop.run_until_complete(main_task(tasks)))))  # before
+    threads.append(threading.Thread(target=lambda: outcome.append(loop.run_until_complete(main_task(tasks)))))  # live
     for thread in threads:  # before
         thread.start()  # before
     generator = suspended()  # before
@@ -171,7 +171,8 @@ def main():  # before
     loop.close()  # ran
     assert outcome == [["woken", outcome[0][1]]]  # ran
     del outer  # ran
-    report(main=attach.lines_of(__file__), late=attach.lines_of(late_module.__file__))  # ran
+    entered = attach.entered(__file__) if attach.branch else []  # perhaps
+    report(main=attach.lines_of(__file__), late=attach.lines_of(late_module.__file__), entered=entered)  # ran
     attach.stop()  # not
 
 

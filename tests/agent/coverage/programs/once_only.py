@@ -1,4 +1,4 @@
-"""Runs each line of a large module once, while snapshots are taken as fast as they can be."""
+"""Runs each of 100,000 lines once, while 1,000 snapshots are taken, each of which forgets what it shows."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import threading
 
 from selfattach import SelfAttach, report
 
-FUNCTIONS, LINES = 600, 40
+FUNCTIONS, LINES, SNAPSHOTS = 2500, 40, 1000
 
 with tempfile.TemporaryDirectory() as folder:
     source = os.path.join(folder, "big.py")
@@ -18,26 +18,32 @@ with tempfile.TemporaryDirectory() as folder:
     import big
 
     def work():
+        global called
         for number in range(FUNCTIONS):
-            while len(taken) < number // 30:  # however threads are scheduled, there are snapshots in between
+            while len(taken) < number * SNAPSHOTS // FUNCTIONS - 5:  # however threads are scheduled
                 pass
             getattr(big, "f%d" % number)()
+            called = number * SNAPSHOTS // FUNCTIONS
 
     attach = SelfAttach()
     attach.start(source_dirs=(folder,))
     sys.setswitchinterval(1e-6)
-    taken = [set()]
+    taken, called = [], 0
     thread = threading.Thread(target=work)
     thread.start()
     while thread.is_alive():
-        taken.append(attach.snapshot().get(source, set()))
+        taken.append(attach.snapshot(reset=True).get(source, set()))
+        while called < len(taken) - 5 and thread.is_alive():
+            pass
     sys.setswitchinterval(0.005)
     taken.append(attach.lines_of(source))
     attach.stop()
 
 wanted = {n for n in range(1, FUNCTIONS * (LINES + 1) + 1) if n % (LINES + 1) != 1}
 report(
+    core=attach.core,
     snapshots=len(taken),
-    missing=wanted - taken[-1],
-    lost=sum(len(older - newer) for older, newer in zip(taken, taken[1:])),
+    missing=wanted - set().union(*taken),
+    twice=sum(map(len, taken)) - len(set().union(*taken)),
+    largest=max(map(len, taken)),
 )

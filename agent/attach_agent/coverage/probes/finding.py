@@ -1,0 +1,70 @@
+"""Functions, and what is suspended in the middle of one, found among all objects of the process."""
+
+from __future__ import annotations
+
+import gc
+from _operator import contains, is_
+from _weakref import ref
+from itertools import compress, repeat
+
+from ...stacks import heap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType, FrameType
+    from typing import Any
+
+_FUNCTION = type(lambda: None)
+
+
+def functions(pause: Callable[[float], object]) -> Iterator[Any]:
+    """All functions of the process, in pieces between which other threads get their turn."""
+    return heap(lambda types: map(is_, types, repeat(_FUNCTION)), pause)
+
+
+def young_functions() -> list[Any]:
+    """Functions made so recently that no full collection has seen them."""
+    objects = gc.get_objects(generation=0)
+    objects += gc.get_objects(generation=1)
+    return list(compress(objects, map(is_, map(type, objects), repeat(_FUNCTION))))
+
+
+class Suspended:
+    """Generators, coroutines and asynchronous generators, which run code of any time when they are resumed."""
+
+    def __init__(self) -> None:
+        self._kinds = _kinds()
+
+    def find(self, is_old: Callable[[CodeType, dict[str, Any]], bool], pause: Callable[[float], object]) -> list[Any]:
+        """Weak references to those that have not ended and whose code and namespace `is_old`."""
+        kinds = self._kinds
+        found = []
+        for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
+            frame = getattr(item, kinds[type(item)] + "frame")
+            if frame is not None and is_old(frame.f_code, frame.f_globals):
+                found.append(ref(item))
+        return found
+
+    def frame_of(self, reference: Any) -> FrameType | None:
+        """Its frame, or None if it has ended."""
+        item = reference()
+        frame: FrameType | None = None if item is None else getattr(item, self._kinds[type(item)] + "frame")
+        return frame
+
+
+def _kinds() -> dict[type[Any], str]:
+    """How the attributes of these types begin."""
+
+    def generator() -> Any:
+        yield
+
+    async def coroutine() -> None:
+        pass
+
+    async def asynchronous_generator() -> Any:
+        yield
+
+    coroutine_object = coroutine()
+    coroutine_object.close()
+    return {type(generator()): "gi_", type(coroutine_object): "cr_", type(asynchronous_generator()): "ag_"}
