@@ -15,9 +15,10 @@ from coverage.files import PathAliases, relative_filename
 from coverage.results import should_fail_under
 
 from attach.errors import NothingToReport, OutputNotWritable
-from attach.report import analysis, names
 from attach.report import arcs as branches
-from attach.report.analyses import Analyses, settings_of
+from attach.report import names
+from attach.report.analysis import program
+from attach.report.analysis.analyses import Analyses, settings_of
 from attach.report.data import Checked, Measured, Unreported, check, either, printable, report_name
 from attach.report.labels import Labelled, labelled
 from attach.report.library import as_library, told
@@ -176,11 +177,11 @@ class _Report:
 
     def _needs(self) -> list[str]:
         """What the reports need to know of a source beside its lines."""
-        found = [analysis.ARCS] if self._measured.arcs is not None else []
+        found = [program.ARCS] if self._measured.arcs is not None else []
         if not {"html", "json", "lcov"}.isdisjoint(self._analyzed):
-            found.append(analysis.REGIONS)
+            found.append(program.REGIONS)
         if "html" in self._analyzed:
-            found.append(analysis.TOKENS)
+            found.append(program.TOKENS)
         return found
 
     def output(self, want: Wanted, out: TextIO) -> Output:

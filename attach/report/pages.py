@@ -19,9 +19,9 @@ import coverage
 from coverage.control import override_config
 from coverage.html import FileInfo, FileToReport, HtmlReporter, IndexItem, IndexPage
 
-from attach.report import analysis
+from attach.report.analysis import program
+from attach.report.analysis.workers import Worker, WorkerFailed, can_fork, forked, processors
 from attach.report.marks import mark_page
-from attach.report.workers import Worker, WorkerFailed, can_fork, forked, processors
 
 if TYPE_CHECKING:
     import socket
@@ -188,7 +188,7 @@ class Pages(HtmlReporter):
                 told: object = (number, (self.incr.files[ftr.rootname], summary, rows))
             except Exception as error:
                 told = (number, error)
-            connection.sendall(analysis.framed(pickle.dumps(told)))
+            connection.sendall(program.framed(pickle.dumps(told)))
 
 
 def _told(workers: list[Worker]) -> Iterator[tuple[int, _Rendered]]:

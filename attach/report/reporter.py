@@ -1,7 +1,7 @@
 """coverage.py's view of sources that were read and analyzed elsewhere.
 
 coverage opens the files it reports on itself. A file tracer plug-in (coverage's public API) may bring its own
-`FileReporter` for the files that it claims; ours answers from what `attach.report.analyses` knows.
+`FileReporter` for the files that it claims; ours answers from what `attach.report.analysis.analyses` knows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from coverage.plugin_support import Plugins
 
-    from attach.report.analyses import Analyses
-    from attach.report.answer import Answer
+    from attach.report.analysis.analyses import Analyses
+    from attach.report.analysis.answer import Answer
     from attach.report.labels import Labelled
     from attach.report.request import Progress
 

@@ -15,7 +15,8 @@ import pytest
 from coverage import CoverageData
 
 from attach.errors import AnalysisUnavailable
-from attach.report import Measured, releases
+from attach.report import Measured
+from attach.report.analysis import releases
 from attach_agent.wire import pack_lines
 from tests.support.interpreters import unavailable
 

@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 import pytest
 
 from attach.errors import OutputNotWritable
-from attach.report import Options, Wanted, analyses, pages, spool, workers, write
-from attach.report.answer import Unbelievable, checked, checked_tokens
+from attach.report import Options, Wanted, pages, write
+from attach.report.analysis import analyses, spool, workers
+from attach.report.analysis.answer import Unbelievable, checked, checked_tokens
 from attach_agent.wire import arc, pack_arcs
 from tests.report.conftest import RAN, coverage, measurement, recorded, require_modules
 from tests.report.test_formats import html

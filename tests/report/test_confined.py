@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from attach.report import confined
-from attach.report.workers import Worker, WorkerFailed
+from attach.report.analysis import confined
+from attach.report.analysis.workers import Worker, WorkerFailed
 from tests.support.containers import Container, contained
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.marks import TARGETS

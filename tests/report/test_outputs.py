@@ -16,7 +16,7 @@ import pytest
 
 from attach.errors import OutputNotWritable
 from attach.report import Wanted, formats, write
-from attach.report.workers import processors
+from attach.report.analysis.workers import processors
 from tests.report.conftest import measurement, recorded
 from tests.support.processes import wait_until
 

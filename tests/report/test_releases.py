@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attach.errors import AnalysisUnavailable
-from attach.report import releases
+from attach.report.analysis import releases
 
 VERSION = (3, 8)
 MODULES = {"parser": "PARSER = 1\n", "env": "ENV = 1\n"}

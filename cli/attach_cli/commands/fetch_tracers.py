@@ -42,7 +42,7 @@ def command(versions: tuple[str, ...], libc: str, machine: str | None, listing: 
 
 def _fetch_modules(version: Version, python: str) -> None:
     """For reports of that version, what the coverage.py here is too new for."""
-    from attach.report import releases
+    from attach.report.analysis import releases
 
     if not releases.available(version):
         with working(f"Fetching coverage.py {releases.release(version)} for reports of Python {python}"):

@@ -1,4 +1,4 @@
-"""Processes that analyze sources: forks of ours, or other interpreters that run the program `attach.report.analysis`.
+"""Processes that analyze sources: forks of ours, or other interpreters that run `attach.report.analysis.program`.
 
 Each has one socket, on which a question is answered before the next one is asked. A worker that dies costs the source
 that it was at; one that takes too long is killed. When the operator ends, in whatever way, so do they.
@@ -19,7 +19,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from attach.report import analysis
+from attach.report.analysis import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -150,12 +150,12 @@ def _child(work: Callable[[], object], parent: int, libc: ctypes.CDLL) -> NoRetu
         os._exit(code)  # nothing of what the parent would do at its end
 
 
-def analyzing(rules: analysis.Rules) -> Callable[[socket.socket], None]:
+def analyzing(rules: program.Rules) -> Callable[[socket.socket], None]:
     """What a forked worker does."""
 
     def work(connection: socket.socket) -> None:
         with connection.makefile("rb") as incoming, connection.makefile("wb") as outgoing:
-            analysis.serve(incoming, outgoing, rules)
+            program.serve(incoming, outgoing, rules)
 
     return work
 
@@ -185,9 +185,9 @@ def greet(worker: Worker, settings: dict[str, Any], version: tuple[int, int]) ->
 
     Raises WorkerFailed if it is not a CPython of this version.
     """
-    with open(analysis.__file__, "rb") as file:
-        program = file.read()
-    worker.send(b"%d\n" % len(program) + program + analysis.framed(analysis.dumped(settings)), STARTUP)
+    with open(program.__file__, "rb") as file:
+        source = file.read()
+    worker.send(b"%d\n" % len(source) + source + program.framed(program.dumped(settings)), STARTUP)
     try:
         name, major, minor, _ = json.loads(worker.receive(STARTUP))
     except (ValueError, TypeError, RecursionError):

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from coverage.config import DEFAULT_EXCLUDE, DEFAULT_PARTIAL, DEFAULT_PARTIAL_ALWAYS
 
 from attach.errors import AnalysisUnavailable, OutputNotWritable
-from attach.report import analysis, interpreters, releases, workers
-from attach.report.answer import Answer, Unbelievable, checked, checked_tokens
+from attach.report.analysis import interpreters, program, releases, workers
+from attach.report.analysis.answer import Answer, Unbelievable, checked, checked_tokens
+from attach.report.analysis.spool import Spool
 from attach.report.data import printable
 from attach.report.sources import decoded
-from attach.report.spool import Spool
 from attach_agent.wire import arc_ends, unpack_arcs
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from coverage import Coverage
 
+    from attach.report.analysis.workers import Worker
     from attach.report.data import Measured
     from attach.report.request import Progress
-    from attach.report.workers import Worker
 
 #: Bytes of sources that are analyzed here before a second process would be of use: about 0.3 s.
 _FEW = 256 << 10
@@ -37,7 +37,7 @@ _FEW = 256 << 10
 class Analyses:
     """Answers about the sources `contents`, by name, of which `arcs` ran.
 
-    `wanted` are ARCS, REGIONS and TOKENS of `attach.report.analysis`. `note` says what to know if they are not as the
+    `wanted` are ARCS, REGIONS and TOKENS of `program`. `note` says what to know if they are not as the
     target's version would give them.
     """
 
@@ -59,7 +59,7 @@ class Analyses:
         self._wanted = wanted
         self._progress = progress
         self._prepared = False
-        self._rules: analysis.Rules | None = None
+        self._rules: program.Rules | None = None
         self.spool = Spool()
         self._foreign = not interpreters.same_analysis(measured.python)
         #: The last answer given: coverage.py before 7.17 asks for each file twice.
@@ -103,7 +103,7 @@ class Analyses:
         if name in self.spool:
             data = self.spool.read(name).partition(b"\n")[0]
         else:
-            data = analysis.dumped(analysis.analyze(text, self._own_rules(), self._wanted, self._ran(name)))
+            data = program.dumped(program.analyze(text, self._own_rules(), self._wanted, self._ran(name)))
             with contextlib.suppress(OutputNotWritable):  # then it is analyzed again for the next format
                 self.spool.keep(name, data)
         answer = checked(data, _lines(text))
@@ -117,7 +117,7 @@ class Analyses:
         text = decoded(self._contents[name])
         if self._foreign:
             return checked_tokens(self.spool.read(name).partition(b"\n")[2], text)
-        return analysis.tokens(text) or checked_tokens(b"", text)
+        return program.tokens(text) or checked_tokens(b"", text)
 
     def _ran(self, name: str) -> list[tuple[int, int]]:
         return [arc_ends(number) for number in unpack_arcs(self._arcs.get(name, b""))]
@@ -131,9 +131,9 @@ class Analyses:
             f"With a python{theirs[0]}.{theirs[1]} on your PATH it is exact"
         )
 
-    def _own_rules(self) -> analysis.Rules:
+    def _own_rules(self) -> program.Rules:
         if self._rules is None:
-            self._rules = analysis.Rules(self._settings)
+            self._rules = program.Rules(self._settings)
         return self._rules
 
     def _ask_foreign(self) -> None:
@@ -160,19 +160,19 @@ class Analyses:
         phase = f"Analyzing as Python {theirs}" if self._foreign else "Analyzing"
         self._progress(phase, 0, total)
         for done, (name, answer) in enumerate(workers.answers(start, self._questions(), count), 1):
-            self.spool.keep(name, answer if isinstance(answer, bytes) else analysis.dumped({"error": answer}))
+            self.spool.keep(name, answer if isinstance(answer, bytes) else program.dumped({"error": answer}))
             if self._foreign:
                 self.answer(name)  # while all can still be done anew
             self._progress(phase, done, total)
 
     def _questions(self) -> Iterator[tuple[str, bytes]]:
-        wanted = self._wanted if self._foreign else [each for each in self._wanted if each != analysis.TOKENS]
+        wanted = self._wanted if self._foreign else [each for each in self._wanted if each != program.TOKENS]
         for name, content in self._contents.items():
             try:
                 text = decoded(content)
             except (SyntaxError, LookupError, ValueError):
                 continue  # told by `answer`
-            yield name, analysis.framed(analysis.dumped({"text": text, "wanted": wanted, "ran": self._ran(name)}))
+            yield name, program.framed(program.dumped({"text": text, "wanted": wanted, "ran": self._ran(name)}))
 
 
 def _lines(text: str) -> int:
@@ -181,7 +181,7 @@ def _lines(text: str) -> int:
 
 
 def settings_of(coverage: Coverage) -> dict[str, Any]:
-    """What `analysis.Rules` needs of coverage.py's configuration. None stands for the default of the release that
+    """What `program.Rules` needs of coverage.py's configuration. None stands for the default of the release that
     analyzes.
     """
     defaults = {"exclude": DEFAULT_EXCLUDE, "partial": DEFAULT_PARTIAL, "partial_always": DEFAULT_PARTIAL_ALWAYS}

@@ -1,7 +1,7 @@
 """An interpreter of the target's version, to analyze sources as that version sees them.
 
 One of the operator's own comes first. The target's own is believed as little as the target, and gets no more rights
-than the target has (`attach.report.confined`).
+than the target has (`attach.report.analysis.confined`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attach.report import confined
-from attach.report.workers import Worker, WorkerFailed, greet, spawned
+from attach.report.analysis import confined
+from attach.report.analysis.workers import Worker, WorkerFailed, greet, spawned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Running a target's own interpreter without giving the target anything.
 
 A hostile target's interpreter is what the target likes. So it runs in the target's mount namespace and root, as its
-user and groups, without any capability, with no_new_privs, and behind a seccomp filter (`attach.report.allowed`) that
+user and groups, without any capability, with no_new_privs, and behind a seccomp filter (`allowed`) that
 lets it open files for reading and compute, and nothing else: no process can be made or signalled, no socket, no file
 written. It holds our socket and nothing more. Time, memory and its answers are bounded, its priority is low.
 
@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from attach.errors import NoSuchProcess
 from attach.process import Process
-from attach.report.allowed import seccomp_program
+from attach.report.analysis.allowed import seccomp_program
+from attach.report.analysis.workers import ARGUMENTS, STARTUP, Worker, WorkerFailed, can_fork
 from attach.report.data import Owner
 from attach.report.rights import owner_of
-from attach.report.workers import ARGUMENTS, STARTUP, Worker, WorkerFailed, can_fork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

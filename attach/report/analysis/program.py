@@ -2,7 +2,7 @@
 
 Which lines are statements, and which branches there are, depends on the Python that looks: its grammar, its compiler,
 coverage.py's own knowledge of it. So this file runs in the operator's process if that is the target's version, and else
-in a worker: another interpreter, to which this source text and coverage.py's are sent (`attach.report.workers`).
+in a worker: another interpreter, to which this source text and coverage.py's are sent (`workers`).
 Here are only the standard library and coverage.py, in Python 3.8's syntax; sources are parsed and compiled, never run.
 
 Messages are a length in four bytes, big-endian, and JSON. The worker gets the settings once and answers who it is; then
