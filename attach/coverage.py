@@ -183,7 +183,7 @@ class Coverage:
 
     def _read(self) -> Measured:
         """All pages of the snapshot that was begun."""
-        from attach.report import Measured
+        from attach.report import Measured, unexecuted
         from attach.report import arcs as branches
         from attach.report.data import either, lines_of
         from attach.report.rights import owner_of
@@ -202,18 +202,22 @@ class Coverage:
             for path, label, packed in page:
                 for found in (files, labels.setdefault(str(label), {})):
                     found[str(path)] = union(found.get(str(path), b""), bytes(packed))
-        process = self.process
+        process, owner = self.process, owner_of(self.process.pid)
+        root = process.root if process.sees_other_files() else "/"
+        scope = dict(coverage["scope"])
+        for path in unexecuted.find(root, owner, (*scope["source_dirs"], *coverage["places"]), scope["omit"]):
+            files.setdefault(path, b"")
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
             arcs=files if branch else None,
             python=self.connection.hello.python,
-            root=process.root if process.sees_other_files() else "/",
+            root=root,
             cwd=str(status.get("cwd", "")),
             left_out=tuple((str(name), int(count)) for name, count in coverage.get("left_out", ())),
             pid=process.pid,
             taken_at=time.time(),
             started=process.started_at(),
-            owner=owner_of(process.pid),
+            owner=owner,
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(coverage.get("full")),

@@ -9,7 +9,7 @@ import time
 from ..errors import AgentError
 from .periods import History
 from .plugins import Plugins
-from .program import installed_program, not_loaded
+from .program import installed_program, not_loaded, places
 from .recording import Recording
 from .scope import Scope
 
@@ -191,6 +191,7 @@ class Coverage:
                 ("scope", self._chosen),
                 ("program", self._program),
                 ("not_loaded", self._not_loaded()),
+                ("places", places(dict(self._chosen)["source_pkgs"])),
                 ("plugins", self._plugins.state()),
                 ("left_out", recording.left_out(LEFT_OUT_SHOWN)),
                 ("full", recording.is_full()),

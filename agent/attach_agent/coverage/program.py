@@ -64,6 +64,15 @@ def not_loaded(packages: Iterable[str], folders: Iterable[str]) -> tuple[str, ..
     return tuple(missing)
 
 
+def places(packages: Iterable[str]) -> tuple[str, ...]:
+    """Where these packages and modules are, if they are loaded: folders, or files."""
+    found = []
+    for name in packages:
+        for path in _files(sys.modules.get(name)):
+            found.append(path.rpartition("/")[0] if path.endswith("/__init__.py") else path)
+    return tuple(found)
+
+
 def modules() -> tuple[str, ...]:
     """The names of what is loaded, `_MOST_MODULES` at most."""
     return tuple(name for name in list(sys.modules) if type(name) is str and len(name) < 1000)[:_MOST_MODULES]
