@@ -79,6 +79,7 @@ def test_lines_taken_away(interpreter: Interpreter, way: str) -> None:
     assert found["missing"] == found["last"] == []
     assert found["pictures"] > 20
     assert found["turns"][1:] == [True, True]
+    assert found["between"] == [3]
 
 
 @each(PROBED)

@@ -2,8 +2,7 @@
 
 Functions that exist get code with probes, as does each module that is imported from now on. What runs already, or is
 suspended, goes on in the code it began with: the C tracer sees to it until it ends (`old_frames`). Code that is
-executed without importlib (``exec``) has no probes: functions that it makes are found by looking for them, and what
-runs for longer than `POLL_SECONDS` is traced from then on.
+executed without importlib (``exec``) has no probes; functions that it makes get them when they are found.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
 #: How often we look for threads, frames and new functions that need attention.
 POLL_SECONDS = 0.1
 
-#: How often all objects of the process are looked through for functions that nothing told us about.
-SCAN_SECONDS = 10.0
+#: How often code is forgotten that nobody has any more.
+PRUNE_SECONDS = 10.0
 
 #: How often, while something is traced, we look whether probes have told its lines elsewhere.
 COLLECT_SECONDS = 1.0
@@ -69,8 +68,6 @@ class ProbesCollector:
         self._suspended = Suspended()
         #: Weak references to what is suspended in code without probes.
         self._waiting: list[Any] = []
-        #: Code without probes that ran at the last look, by id.
-        self._uncovered: set[int] = set()
         #: Why probes are not used, a clause.
         self._reason = ""
         self._rested_at = 0.0
@@ -153,10 +150,8 @@ class ProbesCollector:
             self._hook.remove()
             wait_until_left(frozenset((self._hook.code_id,)), self._pause)
         self._registry.undo_constants()
-        for function in functions(self._pause):
-            original = self._registry.original(function.__code__)
-            if original is not None:
-                function.__code__ = original
+        for reference in functions(self._pause):
+            self._restore(reference())
             self._breathe()
         with self._lock:
             self._registry.end()
@@ -164,6 +159,11 @@ class ProbesCollector:
             self._stop_tracer()
 
     # ---- in the agent's threads ----
+
+    def _restore(self, function: Any) -> None:
+        original = None if function is None else self._registry.original(function.__code__)
+        if original is not None:
+            function.__code__ = original
 
     def _new_tracer(self, content: bytes) -> OldFrames:
         has_unseen = self._reaching.has_unseen
@@ -186,13 +186,16 @@ class ProbesCollector:
             self._rested_at = time.monotonic()
 
     def _cover_all(self) -> None:
-        for function in functions(self._pause):
-            self._cover(function)
-        for function in young_functions():  # of those that were made meanwhile
-            self._cover(function)
+        for reference in functions(self._pause):
+            self._cover(reference())
+            self._breathe()
+        for reference in young_functions():  # of those that were made meanwhile
+            self._cover(reference())
 
     def _cover(self, function: Any) -> None:
-        """Give a function probes, if it is in scope."""
+        """Give a function probes, if it is there and in scope."""
+        if function is None:
+            return
         code = function.__code__
         namespace = function.__globals__
         if type(namespace) is not dict or self._registry.original(code) is not None:
@@ -204,7 +207,6 @@ class ProbesCollector:
             return
         if new is not code and function.__code__ is code:
             function.__code__ = new
-        self._breathe()
 
     def _find_old_frames(self) -> None:
         """From here on only those threads are traced that need it."""
@@ -231,17 +233,16 @@ class ProbesCollector:
 
     def _watch(self) -> None:
         """Look after what nothing tells us, until `stop`."""
-        scanned_at = collected_at = time.monotonic()
+        pruned_at = collected_at = time.monotonic()
         try:
             while not self._wake.acquire(True, POLL_SECONDS):
                 try:
-                    for function in young_functions():
-                        self._cover(function)
-                    if time.monotonic() - scanned_at > SCAN_SECONDS:
-                        self._cover_all()
+                    for reference in young_functions():
+                        self._cover(reference())
+                    if time.monotonic() - pruned_at > PRUNE_SECONDS:
                         with self._lock:
                             self._registry.prune()
-                        scanned_at = collected_at = time.monotonic()
+                        pruned_at = time.monotonic()
                     with self._lock:
                         if self._tracer is not None and time.monotonic() - collected_at > COLLECT_SECONDS:
                             self._registry.collect(self._breathe)
@@ -258,9 +259,7 @@ class ProbesCollector:
         for code, namespace in running:
             self._recording.lines_of(code.co_filename, namespace)  # what is left out is told with what runs
         if self._tracer is None:
-            # of what began to run without probes (`exec`) only that which stays
-            before, self._uncovered = self._uncovered, {id(item[0]) for item in running if self._is_old(*item)}
-            if before & self._uncovered or self._must_be_everywhere():
+            if self._registry.totals()[1]:  # imported since, and refused
                 self._trace_again()
             return
         self._tracer.everywhere = self._must_be_everywhere()

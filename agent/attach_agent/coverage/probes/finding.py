@@ -5,29 +5,32 @@ from __future__ import annotations
 import gc
 from _operator import contains, is_
 from _weakref import ref
-from itertools import compress, repeat
+from itertools import chain, compress, repeat, tee
 
-from ...stacks import heap
+from ...stacks import heap, paused_collection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any
 
 _FUNCTION = type(lambda: None)
 
 
-def functions(pause: Callable[[float], object]) -> Iterator[Any]:
-    """All functions of the process, in pieces between which other threads get their turn."""
-    return heap(lambda types: map(is_, types, repeat(_FUNCTION)), pause)
+def functions(pause: Callable[[float], object]) -> list[ref[Any]]:
+    """Weak references to all functions of the process: what dies meanwhile dies as ever, in the thread that uses it."""
+    return list(map(ref, heap(lambda types: map(is_, types, repeat(_FUNCTION)), pause)))
 
 
-def young_functions() -> list[Any]:
-    """Functions made so recently that no full collection has seen them."""
-    objects = gc.get_objects(generation=0)
-    objects += gc.get_objects(generation=1)
-    return list(compress(objects, map(is_, map(type, objects), repeat(_FUNCTION))))
+def young_functions() -> list[ref[Any]]:
+    """Functions made so recently that no full collection has seen them.
+
+    One call into C, within which no other thread runs: a list of all objects would keep them alive.
+    """
+    objects, again = tee(chain.from_iterable(map(gc.get_objects, (0, 1))))
+    with paused_collection():
+        return list(map(ref, compress(objects, map(is_, map(type, again), repeat(_FUNCTION)))))
 
 
 class Suspended:

@@ -21,6 +21,54 @@ MODULES = (
     "statistics string tabnanny textwrap tokenize uu xml.sax.saxutils"
 ).split()
 AGAIN = " again"  # tells the code of ours from that of the modules that the library itself imports
+#: What leads into the midst of a line.
+SNIPPETS = """
+import asyncio
+def one_line(n):
+    try:
+        1 // n
+    finally:
+        n += 1
+class Manager:
+    def __enter__(self): return 1
+    def __exit__(self, *exception): return True
+def swallowed(n):
+    seen = 1
+    with Manager() as manager:
+        if n:
+            raise KeyError(
+                n)
+        seen = 2
+        seen = 3
+async def numbers(n):
+    for i in range(n):
+        yield i
+async def loops(n):
+    async for i in numbers(n):
+        if i: break
+        n += 1
+    else:
+        n = [i async for i in numbers(2)
+             if i]
+    async with asyncio.Lock(): n = await asyncio.sleep(0, 5)
+    return n
+def caught(n):
+    while True:
+        try:
+            try: n += {}[n]
+            except IndexError: n = 1
+        except KeyError as error: n = (
+            error)
+        else: return 1
+        finally:
+            if n: break
+try: one_line(0)
+except ZeroDivisionError: pass
+swallowed(1)
+for n in (0, 1):
+    asyncio.new_event_loop().run_until_complete(loops(n))
+    caught(n)
+"""
 made = []
 lines = {}
 
@@ -82,6 +130,7 @@ def load(name, change):
 
 def work(change):
     """Execute each module, and use some."""
+    exec(change(compile(SNIPPETS, "snippets" + AGAIN, "exec", 0, True)), {"__name__": "snippets"})
     found = {name: load(name, change) for name in MODULES}
     decimal, text, parser = found["_pydecimal"], found["textwrap"], found["argparse"].ArgumentParser(prog="p")
     values = [str(decimal.Decimal(2).sqrt() / 3), str(decimal.Decimal("1e5").quantize(decimal.Decimal("0.01")))]

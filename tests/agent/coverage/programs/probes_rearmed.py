@@ -5,9 +5,32 @@ import sys
 import tempfile
 import threading
 
+from attach_agent.coverage.probes.registry import Probed
+from attach_agent.coverage.probes.rewriting import rewrite
 from selfattach import SelfAttach, report, wait_until
 
 FUNCTIONS, LINES = 400, 25
+
+
+def two(value):
+    if value:
+        return 1
+    return 2
+
+
+def between():
+    """The lines of `two` that are told when one runs after the probes were read and before they are made ready."""
+    told = set()
+    probed = Probed(rewrite(two.__code__, lambda code: code), told)
+    function = type(two)(probed.rewritten.code, {})
+    function(1)
+    probed.fold()
+    function(0)
+    probed.arm()
+    told.clear()
+    probed.fold()
+    return [line - two.__code__.co_firstlineno for line in sorted(told)]
+
 
 with tempfile.TemporaryDirectory() as folder:
     source = os.path.join(folder, "once.py")
@@ -27,7 +50,7 @@ with tempfile.TemporaryDirectory() as folder:
         """What a snapshot with --reset does: a copy, which is taken away, and then all is reported once more."""
         collector = attach.coverage._collector
         collector.collect()
-        lines = attach.coverage._recording.files[source]
+        lines = attach.coverage._history.recording.files[source]
         taken = lines.copy()
         lines -= taken
         collector.restart()
@@ -68,4 +91,5 @@ report(
     twice=sum(map(len, seen)) - len(set().union(*seen)),
     turns=[turn in picture for picture in turns],
     last=last,
+    between=between(),
 )
