@@ -27,7 +27,8 @@ class OldFrames(TracerCollector):
         self._callback_codes |= {id(TracerCollector._enter.__code__), id(self._is_old.__code__)}
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
-        if not self.everywhere and not self._stopping and not self._is_old(frame):
+        ours = sys.gettrace() is self._entry  # else another tool has come to this thread, which the tracer sees to
+        if ours and not self.everywhere and not self._stopping and not self._is_old(frame):
             sys.settrace(None)
             return
         super()._enter(frame, event, arg)
