@@ -41,18 +41,14 @@ def read(files: Mapping[str, bytes], environment: Mapping[str, str], folder: str
     `named` is the path of a file that was named by somebody: then `files` has only that, and what counts is it alone.
     Raises NotReadable.
     """
-    with tempfile.TemporaryDirectory(prefix="attach-") as place:
-        for name, content in files.items():
-            with open(os.path.join(place, name), "wb") as file:
-                file.write(content)
-        task = {
-            # nothing that lies in `place` may be imported
-            "path": [os.path.abspath(entry) for entry in sys.path],
-            "place": place,
-            "named": next(iter(files)) if named else "",
-            "environment": dict(environment),
-        }
-        found = _ask(task)
+    task = {
+        # nothing that lies where the files will may be imported
+        "path": [os.path.abspath(entry) for entry in sys.path],
+        "files": {name: content.decode("latin-1") for name, content in files.items()},
+        "named": next(iter(files)) if named else "",
+        "environment": dict(environment),
+    }
+    found = _ask(task)
     if "error" in found:
         raise NotReadable(str(found["error"]))
     if not found["file"]:
@@ -85,34 +81,42 @@ def _ask(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(task: dict[str, Any]) -> None:
-    """In the process of its own: read what the task names, and write the answer to stdout."""
+    """In the process of its own, which removes its files also if the operator is killed: write the answer to stdout."""
+    with tempfile.TemporaryDirectory(prefix="live-attach-") as place:
+        os.chdir(place)
+        for name, content in task["files"].items():
+            with open(name, "wb") as file:
+                file.write(content.encode("latin-1"))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        os.environ.clear()
+        os.environ.update(task["environment"])
+        found = _found(task["named"])
+    json.dump(found, sys.stdout)
+
+
+def _found(named: str) -> dict[str, Any]:
+    """What the files in the working directory say."""
     from coverage.config import CoverageConfig, read_coverage_config
     from coverage.exceptions import CoverageException
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    os.chdir(task["place"])
-    os.environ.clear()
-    os.environ.update(task["environment"])
     warnings: list[str] = []
     try:
-        config = read_coverage_config(task["named"] or True, warnings.append)
+        config = read_coverage_config(named or True, warnings.append)
     except (CoverageException, ValueError, RecursionError, MemoryError) as error:
-        json.dump({"error": str(error) or type(error).__name__}, sys.stdout)
-        return
+        return {"error": str(error) or type(error).__name__}
     plain = CoverageConfig()
     values = {}
     for name, kind in KINDS.items():
         value = config.get_option(name)
         if value is not None and value != plain.get_option(name):
             values[name] = kind(value)
-    found = {
+    return {
         "file": os.path.basename(config.config_file or ""),
         "values": values,
         "paths": config.paths,
         "plugins": {name: _texts(config.get_plugin_options(name)) for name in config.plugins},
         "warnings": warnings,
     }
-    json.dump(found, sys.stdout)
 
 
 def _texts(options: Mapping[str, Any]) -> dict[str, str]:
