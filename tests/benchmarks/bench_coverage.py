@@ -9,7 +9,9 @@ processor counts. Before any tool is started each process has worked too: its fi
     (its time / time of the first process without a tool) while measuring : the same before
 
 so 1.00 is no cost. The second process without a tool, divided likewise, shows the noise. slipcover changes the code
-when it is loaded, so there is no before. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything.
+when it is loaded, so there is no before. What is measured is the libraries. The loop around them is not: probes
+leave a function that was running before to the C tracer until it ends, which in a thread that never leaves a measured
+loop costs what the tracer costs. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything.
 """
 
 from __future__ import annotations
