@@ -9,7 +9,9 @@ processor counts. Before any tool is started each process has worked too: its fi
     (its time / time of the first process without a tool) while measuring : the same before
 
 so 1.00 is no cost. The second process without a tool, divided likewise, shows the noise. slipcover changes the code
-when it is loaded, so there is no before. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything.
+when it is loaded, so there is no before. What is measured is the libraries. The loop around them is not: probes
+leave a function that was running before to the C tracer until it ends, which in a thread that never leaves a measured
+loop costs what the tracer costs. Prints Markdown for docs/benchmarks.md; less than 10 minutes for everything.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ WARM_TURNS = 3
 LINES = (
     ("live-attach", "attach lines auto", (3, 8), (3, 99)),
     ("live-attach, ctracer", "attach lines ctracer", (3, 12), (3, 99)),
+    ("live-attach, probes", "attach lines probes", (3, 8), (3, 12)),
     ("coverage.py, ctrace", "coverage lines ctrace", (3, 8), (3, 99)),
     ("coverage.py, sysmon", "coverage lines sysmon", (3, 12), (3, 99)),
     ("slipcover", "slipcover lines", (3, 8), (3, 15)),
@@ -224,8 +227,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("versions", nargs="*", help="as 3.12; all that are here by default")
     parser.add_argument("--work", nargs="+", choices=WORK, default=list(WORK))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--turn", type=float, default=0.06, help="seconds of work without a tool, in each round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--turn", type=float, default=0.05, help="seconds of work without a tool, in each round")
     given = parser.parse_args()
     found = [i for i in map(find_interpreter, given.versions or MINORS) if i]
     args = Arguments(found, given.work, given.rounds, given.turn)

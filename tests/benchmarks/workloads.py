@@ -1,8 +1,8 @@
 """Does work and tells what time it took on a processor:  python workloads.py templates|text|wsgi
 
 Says ``ready``, then answers lines: a number (of turns) with the nanoseconds they took; ``files`` with the globs of the
-files that are at work; ``coverage lines|branches`` by measuring itself from then on, as coverage.py's API does it, and
-``stop`` by ending that.
+libraries that work; ``coverage lines|branches`` by measuring these itself from then on, as coverage.py's API does
+it, and ``stop`` by ending that.
 """
 
 import json
@@ -14,7 +14,6 @@ import re
 import sys
 import time
 
-HERE = os.path.abspath(__file__)
 ROWS = [{"id": n, "name": f"name <{n}>", "tags": ["a", "b", "c"][: n % 4], "price": n * 1.5} for n in range(20)]
 
 
@@ -119,7 +118,6 @@ def started_coverage(what, files):
 
 def main():
     turn, files = {"templates": templates, "text": text, "wsgi": wsgi}[sys.argv[1]]()
-    files.append(HERE)
     measuring = None
     print("ready", flush=True)
     while True:
