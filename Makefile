@@ -32,8 +32,13 @@ test: $(VENV)/tools  ## run the tests, on every CPython of this machine
 .PHONY: bench
 bench: $(VENV)/tools  ## measure what attaching costs; minutes; figures for docs/benchmarks.md
 	$(VENV_PYTHON) tests/benchmarks/bench_attach.py $(ARGS)
+	$(VENV_PYTHON) tests/benchmarks/bench_coverage.py $(ARGS)
 	$(VENV_PYTHON) tests/benchmarks/bench_reports.py
 	$(VENV_PYTHON) tests/benchmarks/bench_snapshot.py --html $(ARGS)
+
+.PHONY: corpus
+corpus: $(VENV)/tools  ## measure the test suites of packages as coverage.py does, and compare; 10 to 20 minutes
+	$(VENV_PYTHON) -m tests.corpus.suites $(ARGS)
 
 .PHONY: stress
 stress: $(VENV)/tools  ## attach over and over to programs under load that check themselves; 10 to 15 minutes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from attach.channel import tracers
+from attach.channel import rendezvous, tracers
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.errors import (
-    AgentUnreachable,
+    AttachError,
     CoverageNotStarted,
     CoverageRefused,
     CoverageRunning,
@@ -42,6 +43,9 @@ _ERRORS: dict[str, Callable[[int, str], Exception]] = {
     "unknown-name": UnknownName,
 }
 
+#: How long `Coverage.undo` waits for the agent.
+UNDO_SECONDS = 10.0
+
 
 class Coverage:
     """Coverage of one process."""
@@ -49,6 +53,8 @@ class Coverage:
     def __init__(self, process: Process, connection: AgentConnection) -> None:
         self.process = process
         self.connection = connection
+        #: What a start of ours can be taken back by.
+        self._token = secrets.token_hex(8)
 
     def configuration(self, rcfile: str | None = None) -> Settings | None:
         """coverage.py's configuration of the process's project, or what the file `rcfile` says; None if there is none.
@@ -101,6 +107,18 @@ class Coverage:
                 return self._start((*options, ("core", "auto")), log, working)  # a file's wish, not the operator's
         except RemoteError as error:
             raise self._translated(error) from None
+        except BaseException:
+            self.undo()
+            raise
+
+    def undo(self) -> None:
+        """Take `start` back if it was this one that started, also one that is still under way after an interruption."""
+        with suppress(AttachError, OSError, RemoteError):
+            meeting = rendezvous.find(self.process)
+            if meeting is not None:
+                connection = AgentConnection(meeting.connect(), self.process.pid, timeout=UNDO_SECONDS)
+                connection.call("coverage_undo", self._token)
+                connection.close()
 
     def _start(
         self, options: tuple[tuple[str, Any], ...], log: Callable[[str], None], working: tracers.Working
@@ -108,13 +126,13 @@ class Coverage:
         """Start, with the tracer if the agent asks for it. Raises RemoteError, TracerUnavailable."""
         connection = self.connection
         try:
-            return as_dict(connection.call("coverage_start", options))
+            return as_dict(connection.call("coverage_start", options, self._token))
         except RemoteError as error:
             if error.slug != "tracer-needed":
                 raise
         version = connection.hello.python[:2]
         tracer = tracers.find(version, libc=c_library(self.process), log=log, working=working)
-        return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer))))
+        return as_dict(connection.call("coverage_start", (*options, ("tracer", tracer)), self._token))
 
     def settings(self) -> Settings | None:
         """The configuration that the measurement was started with, None if without.
@@ -177,13 +195,13 @@ class Coverage:
         branch = bool(dict(coverage["scope"])["branch"])
         union = branches.either if branch else either
         files: dict[str, bytes] = {}
-        contexts: set[str] = set()
+        labels: dict[str, dict[str, bytes]] = {}
         cursor = 0
         while cursor >= 0:
             cursor, page = self._call("coverage_page", cursor)
-            for path, context, packed in page:
-                contexts.add(str(context))
-                files[str(path)] = union(files.get(str(path), b""), bytes(packed))
+            for path, label, packed in page:
+                for found in (files, labels.setdefault(str(label), {})):
+                    found[str(path)] = union(found.get(str(path), b""), bytes(packed))
         process = self.process
         return Measured(
             lines={path: lines_of(arcs) for path, arcs in files.items()} if branch else files,
@@ -196,11 +214,12 @@ class Coverage:
             taken_at=time.time(),
             started=process.started_at(),
             owner=owner_of(process.pid),
-            context=contexts.pop() if len(contexts) == 1 else "",
             settings=self.settings(),
             is_ours=self._is_ours(),
             full=bool(coverage.get("full")),
             plugin_files=self._plugin_files(),
+            context=next(iter(labels)) if len(labels) == 1 else "",
+            labels=labels if len(labels) > 1 else {},
             plugin_problems=tuple((str(name), str(why)) for name, why in coverage["plugins"] if why),
             others=tuple(map(str, coverage.get("others", ()))),
         )
@@ -219,9 +238,17 @@ class Coverage:
         from attach.report.plugin_files import PluginFile
 
         found = {str(path): PluginFile(str(plugin), problem="its plug-in does not answer") for path, plugin in named}
-        with suppress(AgentUnreachable):  # somebody else's code has not come back: the rest can be reported
-            for path, file in found.items():
-                found[path] = PluginFile.from_pairs(file.plugin, self._call("coverage_plugin_file", path))
+        meeting = rendezvous.find(self.process)
+        if meeting is None:
+            return found
+        # somebody else's code may not come back: then this channel is lost, and the rest can still be reported
+        channel = AgentConnection(meeting.connect(), self.process.pid, timeout=self.connection.timeout)
+        try:
+            with suppress(AttachError, RemoteError):
+                for path, file in found.items():
+                    found[path] = PluginFile.from_pairs(file.plugin, channel.call("coverage_plugin_file", path))
+        finally:
+            channel.abort()
         return found
 
     def _is_ours(self) -> bool:

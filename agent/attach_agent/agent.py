@@ -31,6 +31,8 @@ class Agent:
         #: operators are served side by side; what changes the process is done one at a time
         self.lock = importer.native(_thread, "allocate_lock", "allocate")()
         self.coverage: Coverage | None = None
+        self.started_by, self.started_fresh = "", False
+        self.taken_back: set[str] = set()
         self.runs: Runs | None = None
 
     def serve(self, sock: socket) -> None:
@@ -54,6 +56,7 @@ class Agent:
             "coverage_saving": lambda: self.started().saving(),
             "coverage_settings": lambda: self.started().settings,
             "coverage_start": self.coverage_start,
+            "coverage_undo": self.coverage_undo,
             "coverage_stop": self.coverage_stop,
             "coverage_view": lambda *wanted: self.coverage_view(views, *wanted),
             "detach": lambda: self.detach(sock),
@@ -70,12 +73,27 @@ class Agent:
         """Take more modules of the agent, packed as ``attach.channel.payload`` packs them."""
         self.importer.add(marshal.loads(blob))
 
-    def coverage_start(self, options: tuple[tuple[str, Any], ...]) -> Any:
-        """Start measuring; the operator has sent the modules of the coverage part before."""
+    def coverage_start(self, options: tuple[tuple[str, Any], ...], token: str = "") -> Any:
+        """Start measuring; the operator has sent the modules of the coverage part before.
+
+        `token`, if not empty, is what the operator can take this back by.
+        """
         with self.lock:
+            if token in self.taken_back:
+                raise AgentError("coverage-not-started", "the operator has taken it back")
             if self.coverage is None:
                 self.coverage = self.importer.module("attach_agent.coverage.control").Coverage(self.importer.native)
-            return self.coverage.start(options)
+            fresh = not self.coverage.holds_data()
+            status = self.coverage.start(options)
+            self.started_by, self.started_fresh = token, fresh
+            return status
+
+    def coverage_undo(self, token: str) -> None:
+        """Take back the start with this token: one that is done, is under way, or has not come here yet."""
+        with self.lock:
+            self.taken_back.add(token)
+            if self.coverage is not None and self.started_by == token:
+                self.coverage.stop(self.started_fresh)
 
     def coverage_view(self, views: list[View], since: str, name: str, cut: bool) -> int:
         """Begin a snapshot, whose pages are asked for next; returns the number to forget it by."""

@@ -107,6 +107,8 @@ class AgentConnection:
         Raises AgentUnreachable if nobody answers within `timeout` seconds, AgentMismatch for another protocol.
         """
         self.pid = pid
+        #: Seconds within which an answer is expected.
+        self.timeout = timeout
         self._sock = sock
         sock.settimeout(timeout)
         try:

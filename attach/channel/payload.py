@@ -21,6 +21,7 @@ PARTS = {
         "coverage.frames",
         "coverage.greenlets",
         "coverage.library",
+        "coverage.making",
         "coverage.monitoring",
         "coverage.neighbours",
         "coverage.periods",

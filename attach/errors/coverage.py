@@ -12,6 +12,7 @@ REFUSALS = {
     "greenlets": f"{_AS_BEFORE} From Python 3.12 on, leave --core out: lines are measured without a tracer there.",
     "greenlets-unnoticed": "Nothing is shown. Forget it, then start again:  attach {pid} stop-coverage --discard",
     "monitoring-busy": f"{_AS_BEFORE} Stop one of those tools first.",
+    "no-ctypes": f"{_AS_BEFORE} Its Python was built without libffi. From 3.12 on, lines are measured without.",
     "no-thread": f"{_AS_BEFORE} Look at its limits:  cat /proc/{{pid}}/limits",
     "tracer-busy": f"{_AS_BEFORE} Stop the other tracer first: a debugger, a profiler, or coverage run.",
     "tracer-unusable": f"{_AS_BEFORE} Show each step with:  attach -v {{pid}} start-coverage",

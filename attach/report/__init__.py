@@ -3,6 +3,7 @@
 ::
 
     data.py       Measured: what a snapshot brings, checked and bounded
+    labels.py     the same by label, coverage's contexts
     sources.py    the sources as the target sees them, rights.py with no more rights than it has
     analyses.py   their analysis, by analysis.py in workers.py, by the target's version of Python
     reporter.py   coverage.py's view of these

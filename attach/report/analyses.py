@@ -144,7 +144,7 @@ class Analyses:
         python = self._measured.python
         if not releases.available(python[:2]):
             self._progress(f"Fetching coverage {releases.release(python[:2])}", 0, 0)
-        settings = {**self._settings, "modules": releases.modules(python[:2]), "python": python}
+        settings = {**self._settings, "modules": releases.modules(python[:2])}
         interpreter, first = interpreters.find(python, self._measured.pid, settings)
         ready = [first]
 
@@ -156,12 +156,14 @@ class Analyses:
     def _collect(self, start: Callable[[Sequence[Worker]], Worker], count: int) -> None:
         """Have workers answer about all sources, and keep the answers."""
         total = len(self._contents)
-        self._progress("Analyzing", 0, total)
+        theirs = ".".join(map(str, self._measured.python[:2]))
+        phase = f"Analyzing as Python {theirs}" if self._foreign else "Analyzing"
+        self._progress(phase, 0, total)
         for done, (name, answer) in enumerate(workers.answers(start, self._questions(), count), 1):
             self.spool.keep(name, answer if isinstance(answer, bytes) else analysis.dumped({"error": answer}))
             if self._foreign:
                 self.answer(name)  # while all can still be done anew
-            self._progress("Analyzing", done, total)
+            self._progress(phase, done, total)
 
     def _questions(self) -> Iterator[tuple[str, bytes]]:
         wanted = self._wanted if self._foreign else [each for each in self._wanted if each != analysis.TOKENS]

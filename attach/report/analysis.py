@@ -17,7 +17,6 @@ import json
 import platform
 import struct
 import sys
-import sysconfig
 import tokenize
 import warnings
 
@@ -272,22 +271,7 @@ def main() -> None:
     outgoing.write(framed(dumped([platform.python_implementation(), *sys.version_info[:3]])))
     outgoing.flush()
     sys.meta_path.insert(0, _Sources("coverage", settings["modules"]))
-    _import_env(tuple(settings["python"]))
     serve(incoming, outgoing, Rules(settings))
-
-
-def _import_env(python: tuple[int, ...]) -> None:
-    """Import coverage.py's knowledge of this Python as if it were exactly `python`, the target's.
-
-    Some of it depends on the micro version (3.12.6: the lines of a ``with``); it asks once, at its import.
-    """
-    own = sys.version_info
-    sysconfig.get_python_version()  # what it imports has been imported with the real version
-    sys.version_info = (*python, "final", 0)  # type: ignore[assignment]
-    try:
-        from coverage import env  # noqa: F401
-    finally:
-        sys.version_info = own
 
 
 if __name__ == "__main__":

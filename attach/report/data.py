@@ -59,7 +59,8 @@ class Measured:
     `settings` are those it was measured by, `is_ours` tells whether the process could do itself what they make us do,
     `full` that some files were not recorded, since it runs too many. `plugin_files` are those of `lines` that are not
     Python, with what their plug-in says, `plugin_problems` say of plug-ins why they measure nothing. `others` names
-    tools that have traced threads of it meanwhile, which were not measured.
+    tools that have traced threads of it meanwhile, which were not measured. Where lines ran under several labels,
+    `labels` says which under which: by label a mapping as `lines`, or with branches as `arcs`; then `context` is empty.
     """
 
     pid: int
@@ -77,6 +78,7 @@ class Measured:
     is_ours: bool = False
     full: bool = False
     plugin_files: Mapping[str, PluginFile] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     plugin_problems: tuple[tuple[str, str], ...] = ()
     others: tuple[str, ...] = ()
 
@@ -143,13 +145,18 @@ def check(measured: Measured) -> Checked:
             if count:
                 unreported.append(Unreported(printable(path[:200]), reason))
         else:
-            absolute = posixpath.normpath(posixpath.join(measured.cwd, path)) if path[0] != "/" else path
+            absolute = absolute_path(measured, path)
             lines[absolute] = either(lines.get(absolute, b""), numbits)
             arcs[absolute] = branches.either(arcs.get(absolute, b""), steps)
     if not recorded:
         left_out = tuple((printable(str(name)[:200]), int(count)) for name, count in measured.left_out)
         raise NothingMeasured(measured.pid, left_out, measured.settings.file if measured.settings else "")
     return Checked(lines, tuple(unreported), None if measured.arcs is None else arcs)
+
+
+def absolute_path(measured: Measured, path: str) -> str:
+    """A path of the target as the reports know it."""
+    return posixpath.normpath(posixpath.join(measured.cwd, path)) if path[:1] != "/" else path
 
 
 def _count(numbits: bytes) -> int:
@@ -200,8 +207,7 @@ def fill(
     data: CoverageData, lines: Mapping[str, bytes], context: str = "", arcs: Mapping[str, bytes] | None = None
 ) -> None:
     """Put packed lines, or arcs without trails, into coverage's data; in batches, so that little is in memory."""
-    if context:
-        data.set_context(context)
+    data.set_context(context)
     if arcs is None:
         for batch in _batches(lines, lambda numbits: unpack_lines(numbits) - {0}):
             data.add_lines(batch)

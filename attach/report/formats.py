@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +18,8 @@ from attach.errors import NothingToReport, OutputNotWritable
 from attach.report import analysis, names
 from attach.report import arcs as branches
 from attach.report.analyses import Analyses, settings_of
-from attach.report.data import Checked, Measured, Unreported, check, either, fill, printable, report_name
+from attach.report.data import Checked, Measured, Unreported, check, either, printable, report_name
+from attach.report.labels import Labelled, labelled
 from attach.report.library import as_library, told
 from attach.report.marks import Marks
 from attach.report.outputs import Output, output_for
@@ -27,7 +29,7 @@ from attach.report.request import STDOUT, Format, Options, Progress, ReportResul
 from attach.report.sources import Source, read_local, read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
 #: A format's place, or the setting that tells it. coverage annotates beside the sources, which are the
@@ -107,9 +109,19 @@ class _Report:
         for path, numbits in checked.lines.items():
             self._lines[sources[path].path] = either(self._lines.get(sources[path].path, b""), numbits)
         self._arcs = None if checked.arcs is None else self._settled(checked.arcs, sources)
+        self._labelled = self._by_label(checked, sources)
         self.changed = tuple(sorted({printable(source.path) for source in sources.values() if source.changed}))
         self._changed_names: tuple[str, ...] = ()
         self._names = self._claim({source.path: source for source in sources.values()}, aliases)
+
+    def _by_label(self, checked: Checked, sources: dict[str, Source]) -> list[Labelled]:
+        """What ran, by label and by the paths of the sources."""
+        found = labelled(self._measured, checked.lines)
+        if not found:
+            return [Labelled(self._measured.context, self._lines, self._arcs)]
+        renamed = [part.renamed(lambda path: sources[path].path) for part in found]
+        by_path = {source.path: source for source in sources.values()}
+        return [replace(part, arcs=part.arcs and self._settled(part.arcs, by_path)) for part in renamed]
 
     def _mapped(self, names: Iterable[str]) -> dict[str, Source]:
         """The sources that ``[paths]`` lead to: the operator's own, or by the project's own settings, the target's."""
@@ -122,6 +134,7 @@ class _Report:
         contents: dict[str, bytes] = {}
         lines: dict[str, bytes] = {}
         arcs: dict[str, bytes] = {}
+        claimed: dict[str, str] = {}
         found = {path: aliases.map(path) for path in sources}
         mapped = self._mapped({name for path, name in found.items() if name != path})
         for path, source in sources.items():
@@ -132,6 +145,7 @@ class _Report:
                 self._unreported.append(Unreported(name, local.problem))
             else:
                 contents[name] = local.content
+                claimed[path] = name
                 if path in self._measured.plugin_files:
                     self._plugin.plugin_files[name] = self._measured.plugin_files[path]
                 if local.changed:
@@ -148,11 +162,10 @@ class _Report:
             progress=self._progress,
         )
         self._plugin.analyses = self.analyses
-        steps = None if self._arcs is None else arcs
-        return self._plugin.claim(self._coverage, contents, lines, steps, self._measured.context)
+        return self._plugin.claim(self._coverage, contents, [part.renamed(claimed.get) for part in self._labelled])
 
     @staticmethod
-    def _settled(arcs: dict[str, bytes], sources: dict[str, Source]) -> dict[str, bytes]:
+    def _settled(arcs: Mapping[str, bytes], sources: Mapping[str, Source]) -> dict[str, bytes]:
         """The arcs by the paths of the sources, told from trails with their help."""
         found: dict[str, bytes] = {}
         for path, packed in arcs.items():
@@ -231,11 +244,8 @@ class _Report:
     def _save(self, place: str) -> None:
         """Write a data file that needs nothing of ours: `coverage report` and `coverage combine` take it."""
         data = CoverageData(basename=place)
-        lines, arcs = self._lines, self._arcs
-        if self._relative:
-            lines = {names.relative_name(path, self._settings): numbits for path, numbits in lines.items()}
-            arcs = arcs and {names.relative_name(path, self._settings): packed for path, packed in arcs.items()}
-        fill(data, lines, self._measured.context, arcs)
+        for part in self._labelled:
+            (part.renamed(lambda p: names.relative_name(p, self._settings)) if self._relative else part).fill(data)
         tracers = {path: file.plugin for path, file in self._measured.plugin_files.items() if path in self._lines}
         data.add_file_tracers(
             {names.relative_name(p, self._settings) if self._relative else p: name for p, name in tracers.items()}

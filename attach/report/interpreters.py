@@ -17,18 +17,10 @@ from attach.report.workers import Worker, WorkerFailed, greet, spawned
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: The first Python 3.12 that leaves a ``with`` by its context managers, as coverage.py has it (env.py).
-_WITH_CHANGED = (3, 12, 6)
-
 
 def same_analysis(python: tuple[int, int, int]) -> bool:
-    """Whether this process's Python analyzes sources as the target's does."""
-    ours = sys.version_info[:3]
-    return (
-        sys.implementation.name == "cpython"
-        and ours[:2] == python[:2]
-        and (ours[:2] != _WITH_CHANGED[:2] or (ours >= _WITH_CHANGED) == (python >= _WITH_CHANGED))
-    )
+    """Whether this process's Python analyzes sources as the target's does: micro versions do not matter for it."""
+    return sys.implementation.name == "cpython" and sys.version_info[:2] == python[:2]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import pickle
 import select
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,10 @@ def write_pages(
 
     Pages of `changed` sources say so.
     """
+    if contexts or report.get_option("html:show_contexts"):
+        # by this coverage would take the page of a file with the same lines for unchanged, though their labels are not
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, "status.json"))
     if not _TRIED[0] <= coverage.version_info[:2] < _TRIED[1]:
         return report.html_report(names, folder, ignore_errors=True, show_contexts=contexts)
     # as `html_report` does

@@ -14,17 +14,17 @@ from coverage.files import relative_filename
 from coverage.plugin import CodeRegion, FileReporter
 
 from attach.report.arcs import first_lines_of
-from attach.report.data import fill
 from attach.report.plugin_files import PluginFile, PluginFileReporter
 from attach.report.sources import decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from coverage.plugin_support import Plugins
 
     from attach.report.analyses import Analyses
     from attach.report.answer import Answer
+    from attach.report.labels import Labelled
     from attach.report.request import Progress
 
 
@@ -164,11 +164,9 @@ class TargetSources(CoveragePlugin):
         self,
         coverage: Coverage,
         contents: Mapping[str, bytes],
-        lines: Mapping[str, bytes],
-        arcs: Mapping[str, bytes] | None,
-        context: str,
+        measured: Sequence[Labelled],
     ) -> list[str]:
-        """Put `lines`, or `arcs`, of the files with these `contents` into `coverage`; returns the names it knows.
+        """Put what was `measured` of the files with these `contents` into `coverage`; returns the names it knows.
 
         `coverage` must have ``[run] relative_files``: otherwise it resolves every name in the operator's file
         system. Its HTML report looks for a file's lines under the absolute path even then (html.py,
@@ -177,14 +175,10 @@ class TargetSources(CoveragePlugin):
         data = coverage.get_data()
         self._contents = contents
         self._paths = {relative_filename(path): path for path in contents}
-        other_names = {name: path for name, path in self._paths.items() if name != path}
-        fill(data, lines, context, arcs)
-        fill(
-            data,
-            {name: lines[path] for name, path in other_names.items()},
-            context,
-            None if arcs is None else {name: arcs[path] for name, path in other_names.items()},
-        )
+        other_names = {path: name for name, path in self._paths.items() if name != path}
+        for part in measured:
+            part.fill(data)
+            part.renamed(other_names.get).fill(data)
         data.add_file_tracers(dict.fromkeys(self._paths, self._coverage_plugin_name))
         return sorted(self._paths)
 

@@ -95,7 +95,7 @@ def show(lines: Iterable[str]) -> None:
 
 def to_terminal() -> bool:
     """Whether stdout is one."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def terminal_width() -> int:

@@ -36,8 +36,27 @@ COMMANDS = {
 GLOBAL_COMMANDS = ("ps", "doctor", "fetch-tracers", "demo")
 
 
+class ReaderLeft(Exception):
+    """Nobody reads our output any more: a BrokenPipeError by a name that click does not take for its own."""
+
+
 class PidFirst(click.Group):
     """A group whose commands come after the process: ``attach 4711 snapshot``."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:  # here is --help
+            raise ReaderLeft from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # at exit nobody could tell of a failure
+        except BrokenPipeError:
+            raise ReaderLeft from None
+        return result
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -183,7 +202,7 @@ def main(argv: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("attach: interrupted; the process goes on", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our stdout left: no more to say, not even at exit
+    except ReaderLeft:  # no more to say, not even at exit
         sys.stdout = None
         return EXIT_BROKEN_PIPE
     except OSError as error:

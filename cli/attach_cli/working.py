@@ -23,7 +23,7 @@ def working(text: str) -> Iterator[None]:
     if context is not None and context.meta.get("attach.quiet"):
         yield
         return
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         console.say(f"{text} ...")
         yield
         return

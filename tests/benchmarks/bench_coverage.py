@@ -89,7 +89,7 @@ class Worker:
             self.ask(f"coverage {words[0]}")
         elif kind == "attach":
             self.session = attach(self.process.pid)
-            self.session.coverage.start(Scope(include=files), branch=words[0] == "branches", core=words[1])
+            self.session.coverage.start(Scope(include=files, branch=words[0] == "branches", core=words[1]))
 
     def stop(self) -> None:
         """Stop its tool, and leave the process."""

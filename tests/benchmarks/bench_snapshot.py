@@ -182,14 +182,11 @@ def main() -> None:
         for version, python in pythons.items():
             for busy in (False, True):
                 found, html = measure(python, folder, busy, arguments.html)
+                beside = f"{version} | {'a busy thread' if busy else 'nothing'}"
                 gaps = " | ".join(shown([gap for gap, _ in found[step]]) for step in names)
-                print(f"| {version} | {'a busy thread' if busy else 'nothing'} | {gaps} |", flush=True)
+                print(f"| {beside} | {gaps} |", flush=True)
                 took = " | ".join(shown([taken for _, taken in found[step]]) for step in names[1:])
-                times.append(
-                    f"| {version} | {'a busy thread' if busy else 'nothing'} | {took} | {html:.1f} |"
-                    if html
-                    else f"| {version} | a busy thread | {took} | - |"
-                )
+                times.append(f"| {beside} | {took} | {f'{html:.1f}' if html else '-'} |")
     print("\nTime of the step, ms, and to the HTML, s.\n")
     print(f"| target | beside | {' | '.join(names[1:])} | HTML |\n|---|---|{'---|' * len(names)}")
     print("\n".join(times))

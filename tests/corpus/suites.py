@@ -25,7 +25,7 @@ REQUIREMENTS = HERE / "requirements-suites.txt"
 #: Package -> pytest's arguments: of each what runs in seconds and comes out the same each time.
 SUITES: dict[str, tuple[str, ...]] = {
     "mpmath": ("mpmath.tests.test_basic_ops", "mpmath.tests.test_linalg", "mpmath.tests.test_matrices"),
-    "networkx": tuple(f"networkx.algorithms.{part}" for part in ("bipartite", "components", "operators", "tree")),
+    "networkx": tuple(f"networkx.algorithms.{part}" for part in ("components", "operators", "shortest_paths", "tree")),
     "pyflakes": ("pyflakes.test",),
     "simplejson": ("simplejson.tests",),
     "tornado": tuple(

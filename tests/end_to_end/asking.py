@@ -44,13 +44,18 @@ def asked_program(interpreter: Interpreter, folder: Path, path: Path | None = No
         yield Asked(target, told)
 
 
+def marked() -> dict[str, set[int]]:
+    """Its functions, and their marked lines."""
+    found: dict[str, set[int]] = {}
+    for number, line in enumerate(ASKED.read_text().splitlines(), 1):
+        _, mark, function = line.partition("  # ")
+        if mark:
+            found.setdefault(function, set()).add(number)
+    return found
+
+
 def functions(numbers: set[int]) -> set[str]:
     """Those of its functions of which all marked lines are among these."""
-    marked: dict[str, set[int]] = {}
-    for number, line in enumerate(ASKED.read_text().splitlines(), 1):
-        _, found, mark = line.partition("  # ")
-        if found:
-            marked.setdefault(mark, set()).add(number)
-    found = {mark for mark, lines in marked.items() if numbers & lines}
-    assert all(marked[mark] <= numbers for mark in found)
+    found = {function for function, lines in marked().items() if numbers & lines}
+    assert all(marked()[function] <= numbers for function in found)
     return found

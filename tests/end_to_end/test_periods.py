@@ -14,7 +14,7 @@ from attach import Session
 from attach.errors import TooManyNames
 from attach_agent.coverage.periods import MAX_NAMES
 from attach_agent.wire import unpack_lines
-from tests.end_to_end.asking import ASKED, Asked, asked_program, functions
+from tests.end_to_end.asking import ASKED, Asked, asked_program, functions, marked
 from tests.support.command import assert_explained, attach, started, succeed
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import running, wait_until
@@ -174,3 +174,29 @@ def test_formats_of_one_snapshot(interpreter: Interpreter, tmp_path: Path) -> No
     assert {int(number) for number in re.findall(r'<line number="(\d+)" hits="1"', xml)} == ran
     later = json.loads((tmp_path / "later.json").read_text())["files"]["program.py"]["executed_lines"]
     assert ran < set(later)
+
+
+@on_interpreters("3.8", "3.12", "3.14")
+@pytest.mark.parametrize("branch", [False, True], ids=["lines", "branches"])
+def test_contexts(asked: Asked, tmp_path: Path, branch: bool) -> None:
+    """Reports and data files show under which label each line ran; the label may change while it is measured."""
+    pid = asked.pid
+    succeed(pid, "start-coverage", "--context", "night", *["--branch"] * branch)
+    asked.tell("one", "three")
+    succeed(pid, "snapshot", "--html", "--contexts", cwd=tmp_path)
+    assert "labelled day" in succeed(pid, "start-coverage", "--context", "day").stderr
+    assert "labelled day" in succeed(pid, "status").stdout
+    asked.tell("two", "three")
+    succeed(pid, "snapshot", "--html", "--json=a.json", "--data=a.cov", "--contexts", cwd=tmp_path)
+    (file,) = json.loads((tmp_path / "a.json").read_text())["files"].values()
+    labels = {int(line): set(contexts) for line, contexts in file["contexts"].items()}
+    data = CoverageData(str(tmp_path / "a.cov"))
+    data.read()
+    by_line = data.contexts_by_lineno(str(ASKED))
+    for function, expected in (("one", {"night"}), ("two", {"day"}), ("three", {"night", "day"})):
+        for line in marked()[function]:
+            assert labels[line] == set(by_line[line]) == expected
+    (page,) = (tmp_path / "htmlcov").glob("*asked_py.html")
+    assert "night" in page.read_text() and "day" in page.read_text()
+    assert_explained(attach(pid, "start-coverage", "--context", "x", "--source", "json"), 6, "coverage-running")
+    succeed(pid, "detach")

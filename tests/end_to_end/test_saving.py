@@ -93,6 +93,8 @@ def test_stop_and_detach(asked: Asked, tmp_path: Path) -> None:
     assert f"{tmp_path}/second" in succeed(asked.pid, "detach").stderr
     assert saved(tmp_path / "second") == {"one", "two"}
     assert_untouched(before, asked.pid, ignoring=("mapped_files", "modules"))
+    asked.tell("kept")
+    assert "kept []" in asked.target.stdout  # as a hook of `atexit` would keep it
     (tmp_path / "second").unlink()
     assert asked.end() == 0
     assert not (tmp_path / "second").exists()

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from coverage import CoverageData
 
-from attach.report import Measured
+from attach.errors import AnalysisUnavailable
+from attach.report import Measured, releases
 from attach_agent.wire import pack_lines
+from tests.support.interpreters import unavailable
 
 #: The data file of the run, under a name that no report has.
 RAN = "ran.cov"
@@ -183,3 +185,11 @@ def recorded(folder: Path, name: str = RAN) -> dict[str, set[int]]:
     data = CoverageData(str(folder / name))
     data.read()
     return {path: set(data.lines(path) or ()) for path in data.measured_files()}
+
+
+def require_modules(version: tuple[int, int]) -> None:
+    """coverage.py's modules for that version are there from now on, or the test is skipped."""
+    try:
+        releases.modules(version)
+    except AnalysisUnavailable as error:
+        unavailable(error.message)

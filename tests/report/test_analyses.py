@@ -11,13 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from attach.errors import OutputNotWritable
 from attach.report import Options, Wanted, analyses, pages, spool, workers, write
 from attach.report.answer import Unbelievable, checked, checked_tokens
-from tests.report.conftest import RAN, coverage, measurement, recorded
+from attach_agent.wire import arc, pack_arcs
+from tests.report.conftest import RAN, coverage, measurement, recorded, require_modules
 from tests.report.test_formats import html
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import running
@@ -44,6 +46,7 @@ while True:
 @pytest.fixture
 def liar(project: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Put a false python3.8 on PATH, that does `action` when it is asked."""
+    require_modules((3, 8))
 
     def put(action: str) -> None:
         folder = project / "liars"
@@ -186,6 +189,7 @@ def test_where_we_stand_is_no_place_for_interpreters(project: Path, monkeypatch:
 @on_interpreters("3.8", "3.12", "3.15")
 def test_the_targets_own_interpreter(interpreter: Interpreter, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without one on PATH the target's own interpreter is asked, and says the same."""
+    require_modules(interpreter.version)
     python = tuple(int("".join(filter(str.isdigit, part))) for part in interpreter.release.split(".")[:3])
     links = project / "links"
     links.mkdir()
@@ -288,25 +292,22 @@ def test_no_room_for_answers(project: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_changed_after_it_ran(project: Path) -> None:
     """A source that is now shorter than what ran of it is reported in every format, with branches too, and marked."""
-    leaf = project / "parts" / "deeper" / "leaf.py"
+    leaf, other = project / "leaf.py", project / "other.py"
     leaf.write_text("def leaf(name):\n    if name:\n        return 1\n")
-    measured = measurement({str(leaf): {1, 2, 50, 1000}, str(project / "program.py"): {1}}, started=time.time() - 3600)
-    os.utime(project / "program.py", (0, 0))
-    from attach_agent.wire import arc, pack_arcs
-
+    other.write_text("pass\n")
+    os.utime(other, (0, 0))
+    measured = measurement({str(leaf): {1, 2, 50, 1000}, str(other): {1}}, started=time.time() - 3600)
     steps = {str(leaf): pack_arcs({arc(-1, 2), arc(2, 50), arc(50, 1000), arc(1000, -1)})}
-    for each in (measured, dataclasses.replace(measured, arcs=steps | {str(project / "program.py"): b""})):
+    for each in (measured, dataclasses.replace(measured, arcs=steps | {str(other): b""})):
         out = io.StringIO()
         names = ("html", "xml", "json", "lcov", "annotate", "data")
         wanted = [Wanted("text"), *(Wanted(name, f"out.{name}") for name in names)]
         assert write(each, wanted, out=out).changed == (str(leaf),)
-        assert "leaf.py: changed since" in out.getvalue().replace("parts/deeper/", "")
-        assert json.loads((project / "out.json").read_text())["meta"]["live_attach"]["changed_sources"] == [
-            "parts/deeper/leaf.py"
-        ]
-        assert "<!-- parts/deeper/leaf.py: changed since" in (project / "out.xml").read_text()
+        assert "leaf.py: changed since" in out.getvalue()
+        assert json.loads((project / "out.json").read_text())["meta"]["live_attach"]["changed_sources"] == ["leaf.py"]
+        assert "<!-- leaf.py: changed since" in (project / "out.xml").read_text()
         marked = {name for name, page in html(project / "out.html").items() if "changed since" in page}
-        assert len(marked) == 2 and "index.html" in marked and any(name.endswith("leaf_py.html") for name in marked)
+        assert len(marked) == 2 and "index.html" in marked and "leaf_py.html" in marked
 
     os.utime(leaf, (0, 0))
     write(each, [Wanted("html", "out.html")], out=io.StringIO())
@@ -323,8 +324,6 @@ def test_missing_sources_are_named(project: Path) -> None:
     assert "does not exist" in next(
         iter(json.loads((project / "o.json").read_text())["meta"]["live_attach"]["missing_sources"].values())
     )
-    from xml.etree import ElementTree
-
     assert "does not exist" in (project / "o.xml").read_text()
     ElementTree.parse(project / "o.xml")
     index = (project / "htmlcov" / "index.html").read_text()

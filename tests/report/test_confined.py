@@ -16,7 +16,7 @@ from attach.report.workers import Worker, WorkerFailed
 from tests.support.containers import Container, contained
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.marks import TARGETS
-from tests.support.processes import running
+from tests.support.processes import running, wait_until
 
 SLEEPING = "import time; print('ready', flush=True); time.sleep(100)"
 #: What a hostile interpreter might do; it answers with the errors it met.
@@ -74,9 +74,10 @@ def assert_confined(pid: int, worker: Worker) -> None:
     assert {found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
     assert os.geteuid() != 0 or found["CapBnd"] == "0" * 16
     assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
-    assert sorted(os.listdir(f"/proc/{worker.pid}/fd")) == ["0", "1", "2"]
     assert os.stat(f"/proc/{worker.pid}/root").st_ino == os.stat(f"/proc/{pid}/root").st_ino
     assert os.getpriority(os.PRIO_PROCESS, worker.pid) >= 10
+    # once it has read its own libraries
+    wait_until(lambda: sorted(os.listdir(f"/proc/{worker.pid}/fd")) == ["0", "1", "2"], "no other descriptor")
     met = run(worker, ATTEMPTS)
     assert met.pop("read") == "done"
     assert met.pop("memory") == "MemoryError"

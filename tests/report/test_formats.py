@@ -287,8 +287,9 @@ def test_everything_omitted(project: Path) -> None:
         assert not (project / "place").exists()
 
 
-def test_other_version_is_noted(project: Path) -> None:
-    """When the process runs another Python than the operator, the result says that lines may differ."""
+def test_other_version_is_noted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the process runs another Python than the operator, and none such is there, that lines may differ is said."""
+    monkeypatch.setenv("PATH", "")
     result = write(measurement(recorded(project), python=(3, 8, 18)), [Wanted("text")], out=io.StringIO())
     assert "runs Python 3.8" in result.notes[0]
     result = write(measurement(recorded(project), python=(3, 8, 18)), [Wanted("data")], out=io.StringIO())

@@ -17,10 +17,10 @@ import coverage as operators_coverage
 import pytest
 from coverage import CoverageData
 
-from attach.report import Measured, Wanted, write
+from attach.report import Measured, Options, Wanted, write
 from attach_agent.wire import arc, pack_arcs, pack_lines
 from tests.agent.coverage.support import coverage_for
-from tests.report.conftest import SHAPES
+from tests.report.conftest import SHAPES, require_modules
 from tests.support.interpreters import Interpreter
 
 #: What Pythons and coverage.py's see in their own way: decorators, docstrings, `finally`, `with` of several, constants.
@@ -212,6 +212,7 @@ def measured(interpreter: Interpreter, **other: Any) -> Measured:
 @pytest.mark.parametrize("branch", [False, True], ids=["lines", "branches"])
 def test_reports_equal_that_versions_own(interpreter: Interpreter, project: Path, branch: bool) -> None:
     """Text, JSON, XML, LCOV and HTML say what coverage.py says on the process's Python, not what it says on ours."""
+    require_modules(interpreter.version)
     theirs(interpreter, "run", *(["--branch"] if branch else []), "program.py")
     text = theirs(interpreter, "report", "-m")
     for form in ("json", "xml", "lcov"):
@@ -222,8 +223,6 @@ def test_reports_equal_that_versions_own(interpreter: Interpreter, project: Path
     out = io.StringIO()
     formats = ("json", "xml", "lcov", "html")
     wanted = [Wanted("text"), *(Wanted(form, f"ours.{form}") for form in formats)]
-    from attach.report import Options
-
     result = write(measured(interpreter), wanted, out=out, options=Options(show_missing=True))
 
     assert (result.notes, result.unreported) == ((), ())

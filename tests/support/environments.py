@@ -18,6 +18,9 @@ REQUIREMENTS = Path(__file__).with_name("requirements-servers.txt")
 #: Programs that bring an interpreter of their own, and the versions that the tests want them for.
 EMBEDDERS = Path(__file__).with_name("requirements-embedders.txt")
 EMBEDDED = ("3.8", "3.12", "3.14")
+#: Packages whose own tests are measured, and the versions that the tests do it on.
+SUITES = Path(__file__).parent.parent / "corpus" / "requirements-suites.txt"
+MEASURED = ("3.8", "3.12", "3.15")
 #: Programs that are packages, or run some, and the versions that the tests want them for: one per core.
 PROGRAMS = Path(__file__).with_name("requirements-programs.txt")
 PROGRAMMED = ("3.11", "3.14")
@@ -70,6 +73,8 @@ def main() -> int:
             server_environment(interpreter)
             if interpreter.minor in EMBEDDED:
                 environment(interpreter, EMBEDDERS)
+            if interpreter.minor in MEASURED:
+                environment(interpreter, SUITES)
             if interpreter.minor in PROGRAMMED:
                 environment(interpreter, PROGRAMS)
         except EnvironmentFailed as error:

@@ -4,6 +4,7 @@ Prints `ready`, and `did COUNT` after each. At `end` it ends in an orderly way, 
 """
 
 import atexit
+import gc
 import os
 import sys
 import time
@@ -37,6 +38,11 @@ def child():
     if not child:
         sys.exit()
     assert os.waitpid(child, 0)[1] == 0
+
+
+def kept():
+    gc.collect()
+    print("kept", [type(thing).__name__ for thing in gc.get_objects() if type(thing).__name__ == "Saver"], flush=True)
 
 
 @atexit.register

@@ -268,8 +268,12 @@ class Coverage:
         if core == "probes":
             from .probes.collector import ProbesCollector
 
+            self._plugins.need_tracer()
             return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
-        from .ctracer import TracerCollector
+        try:
+            from .ctracer import TracerCollector
+        except ImportError as error:
+            raise AgentError("no-ctypes", "coverage.py's tracer needs _ctypes: %s" % error) from None
 
         return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
 

@@ -17,10 +17,10 @@ import sys
 from ..errors import AgentError
 from ..stacks import current_stacks, wait_until_left
 from ..threadmoves import thread_states
-from ..wire import arc
 from . import greenlets, library
 from .claims import Claims
 from .frames import clear_running, clear_suspended, refresh_line_numbers
+from .making import Tracers
 from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
@@ -38,9 +38,6 @@ POLL_SECONDS = 0.1
 
 #: Looks, 5 ms apart, until a tracer counts as active: a thread that started while we stopped may still have ours.
 GRACE_ROUNDS = 10
-
-#: File names, those out of scope among them, that the tracers may remember; then they ask again.
-MAX_CACHED = 100_000
 
 
 class TracerCollector:
@@ -67,12 +64,7 @@ class TracerCollector:
         #: The one object that stands for us in thread states, frames and ``threading``.
         self._entry = self._enter
         self._callback_codes = frozenset((id(self._enter.__code__), id(self._should_trace.__code__)))
-        #: Tracers by id. They must outlive what they trace: a started tracer that goes away stops the tracing
-        #: of whatever thread it goes away in.
-        self._tracers: dict[int, Any] = {}
-        self._prune_at = 100
-        #: Answers of `_should_trace`, shared by all tracers.
-        self._dispositions: dict[str, Any] = {}
+        self._tracers: Tracers
         self._claims = Claims(plugins, recording, self._give_up)
         self._callback_codes |= self._claims.codes
         #: Names that could not be decided because the stack had no room.
@@ -100,13 +92,13 @@ class TracerCollector:
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
         self._content = b""
-        self._prepare(*types)
+        self._tracers = Tracers(types, self._recording, self._should_trace, self._claims.check_include)
         if greenlet is not None:
             self._follow_greenlets(greenlet)
         self._threads = thread_states()
         self._refuse_other_tracers()
         if self._recording.branch:
-            self._recording.narrow_arcs = self._packs_narrowly()
+            self._recording.narrow_arcs = self._tracers.pack_narrowly()
         refresh_line_numbers(self._pause)
         self._threads.force_tracing()
         self._fork_callbacks = library.fork_callbacks(types[0])
@@ -171,8 +163,7 @@ class TracerCollector:
         self._threads.unforce_tracing()
         clear_running(self._is_mine)
         clear_suspended(self._is_mine, self._pause)
-        for tracer in list(self._tracers.values()):
-            tracer.stop()
+        self._tracers.stop()
         if settled:
             self._tracers.clear()
         # else a thread is still inside a tracer, which therefore has to stay: with it this object does
@@ -240,7 +231,7 @@ class TracerCollector:
         It must come out there. But then the tracer's stack has one frame too many or too few, and it would take lines
         of one file for those of another: so it ends here, and the thread comes to `_enter` again.
         """
-        tracer = self._tracers.get(id(sys.gettrace()))
+        tracer = self._tracers.by_id.get(id(sys.gettrace()))
         sys.settrace(self._entry)
         if tracer is not None:
             tracer.stop()
@@ -252,11 +243,7 @@ class TracerCollector:
             traced = traced.f_back
 
     def _new_tracer(self) -> Any:
-        tracer = self._make_tracer()
-        for name, value in self._settings:
-            setattr(tracer, name, value)
-        self._tracers[id(tracer)] = tracer
-        return tracer
+        return self._tracers.new()
 
     def _should_trace(self, filename: str, frame: FrameType) -> Any:
         """A tracer asks about a file that none of them has seen yet."""
@@ -273,14 +260,14 @@ class TracerCollector:
         if self._greenlets is None and greenlets.is_being_imported(frame):
             self._greenlet_comes()
         try:
-            claimed = self._claims.claim(filename, frame, self._disposition)
+            claimed = self._claims.claim(filename, frame, self._tracers.disposition)
             if claimed is not None:
                 return claimed
             lines = self._recording.lines_of(filename, frame.f_globals)
         except RecursionError:
             self._undecided.append(filename)
-            return self._left_out
-        return self._left_out if lines is None else self._disposition(filename, True)
+            return self._tracers.left_out
+        return self._tracers.left_out if lines is None else self._tracers.disposition(filename, True)
 
     def _greenlet_comes(self) -> None:
         """The program imports greenlet in this thread, and nobody has switched yet: follow each switch from here on."""
@@ -306,58 +293,6 @@ class TracerCollector:
         self._callback_codes |= following.codes
         self._greenlets = following
         return following
-
-    def _prepare(self, make_tracer: Any, make_disposition: Any) -> None:
-        """What all tracers have in common (coverage/collector.py, Collector._start_tracer)."""
-        self._make_tracer = make_tracer
-        self._make_disposition = make_disposition
-        self._left_out = self._disposition("", False)
-        # The tracer adds a set to `data` where there is none, a race between threads that it locks against.
-        # But `_should_trace` has made the set before, so there is nothing to lock. What is called instead must not fail
-        # at the limit of recursion, or the tracer takes the caller's lines for the callee's from then on, as it does
-        # under coverage.py. From 3.9 on a call of a type does not count (vectorcall), in 3.8 there is no such callable.
-        no_lock: Any = tuple if sys.version_info >= (3, 9) else [].clear
-        self._settings: tuple[tuple[str, Any], ...] = (
-            ("data", self._recording.by_code_name),
-            ("should_trace", self._should_trace),
-            ("should_trace_cache", self._dispositions),
-            ("trace_arcs", self._recording.branch),
-            ("lock_data", no_lock),
-            ("unlock_data", no_lock),
-            ("file_tracers", {}),
-            ("check_include", self._claims.check_include),
-            # for concurrency libraries and dynamic contexts; our file tracers do not fail
-            ("concur_id_func", None),
-            ("disable_plugin", None),
-            ("should_start_context", None),
-            ("switch_context", None),
-            ("warn", None),
-        )
-
-    def _packs_narrowly(self) -> bool:
-        """See `Recording.narrow_arcs`. Nothing tells a tracer's version, so it is shown a line to record."""
-        name = "<live-attach>"
-        recorded: set[int] = set()
-        own = {"data": {name: recorded}, "should_trace_cache": {name: self._disposition(name, True)}}
-        tracer = self._make_tracer()
-        for attribute, value in self._settings:
-            setattr(tracer, attribute, own.get(attribute, value))
-        tracer.start()
-        try:
-            exec(compile("0", name, "exec"), {})
-        finally:
-            sys.settrace(None)
-            tracer.stop()
-        return arc(1, -1) not in recorded
-
-    def _disposition(self, filename: str, trace: bool) -> Any:
-        disposition = self._make_disposition()
-        disposition.original_filename = disposition.canonical_filename = disposition.source_filename = filename
-        disposition.trace = trace
-        disposition.reason = ""
-        disposition.file_tracer = None
-        disposition.has_dynamic_filename = False
-        return disposition
 
     def _refuse_other_tracers(self) -> None:
         for _ in range(GRACE_ROUNDS):
@@ -418,15 +353,8 @@ class TracerCollector:
 
     def _tidy(self) -> None:
         while self._undecided:
-            self._dispositions.pop(self._undecided.pop(), None)
-        if len(self._dispositions) > MAX_CACHED:
-            self._dispositions.clear()
-        if len(self._tracers) >= self._prune_at:
-            for key in list(self._tracers):
-                # its thread has ended and no frame refers to it
-                if _references(self._tracers, key) == ALONE:
-                    self._tracers.pop(key).stop()
-            self._prune_at = max(100, 2 * len(self._tracers))
+            self._tracers.forget(self._undecided.pop())
+        self._tracers.tidy()
 
     def _others(self) -> list[Any]:
         """What traces threads, or will, and is not ours."""
@@ -438,12 +366,4 @@ class TracerCollector:
 
     def _is_mine(self, item: Any) -> bool:
         """Is this trace function one of ours?"""
-        return item is self._entry or id(item) in self._tracers
-
-
-def _references(items: dict[int, Any], key: int) -> int:
-    return sys.getrefcount(items[key])
-
-
-#: What `_references` counts of an object that only the dictionary refers to; versions differ in what a call adds.
-ALONE = _references({0: object()}, 0)
+        return item is self._entry or id(item) in self._tracers.by_id

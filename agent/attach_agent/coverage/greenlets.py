@@ -61,8 +61,8 @@ def module() -> Any:
 def module_to_follow() -> Any:
     """The same, for a process that is about to be traced. AgentError if that would be dangerous."""
     found = module()
-    if found is not None and sys.version_info >= (3, 15):
-        message = "Python 3.15 can crash where a greenlet was suspended when tracing began, under any tracer"
+    if found is not None and sys.version_info >= (3, 14):
+        message = "from Python 3.14 on, greenlets that were suspended when tracing began lose events, or crash"
         raise AgentError("greenlets", message)
     return found
 

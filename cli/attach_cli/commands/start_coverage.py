@@ -74,7 +74,8 @@ def command(
             working=working,
         )
         loaded = session.coverage.modules() if status["not_loaded"] else []
-    except BaseException:  # nothing was started: leave nothing
+    except BaseException:  # leave nothing, not even if it had started
+        session.coverage.undo()
         session.abandon()
         raise
     session.close()

@@ -234,3 +234,10 @@ def test_limit_of_recursion(interpreter: Interpreter) -> None:
     found = run(interpreter, "recursion.py")
     assert found["deep"] == [2, 3]
     assert set(found["surface"]) - {102} == {103, 104, 105, 106}
+
+
+@before_version("3.12")
+def test_no_ctypes(interpreter: Interpreter) -> None:
+    """A Python without `_ctypes` is refused, and the reason has a name."""
+    found = run(interpreter, "no_ctypes.py")
+    assert found["refused"][0] == "no-ctypes" and "_ctypes" in found["refused"][1]

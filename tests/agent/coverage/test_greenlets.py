@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.agent.coverage.support import PROGRAMS, package, run
+from tests.agent.coverage.support import PROGRAMS, each, package, run
 from tests.support.interpreters import Interpreter, before_version, on_interpreters
 from tests.support.marks import lines_marked
 
@@ -23,6 +23,22 @@ def test_switches(interpreter: Interpreter, late: bool) -> None:
     arguments = ["late"] if late else []
     found = run(interpreter, "greenlet_switches.py", *arguments, path=package(interpreter, GREENLET))
     assert found == {"wrong": [], "missing": []}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["loaded", "late"])
+@each([("3.11", "branches"), ("3.12", "branches"), ("3.13", "branches"), ("3.9", "probes")])
+def test_switches_otherwise(interpreter: Interpreter, way: str, late: bool) -> None:
+    """The same with branches, and with probes."""
+    arguments = ["late"] if late else []
+    found = run(interpreter, "greenlet_switches.py", *arguments, path=package(interpreter, GREENLET), way=way)
+    assert found == {"wrong": [], "missing": []}
+
+
+@each([("3.14", "traced"), ("3.15", "traced")])
+def test_greenlets_that_cannot_be_traced(interpreter: Interpreter, way: str) -> None:
+    """Where tracing loses events of suspended greenlets, or crashes, the tracer is refused."""
+    found = run(interpreter, "greenlet_refused.py", path=package(interpreter, GREENLET), way=way)
+    assert found["refused"][0] == "greenlets"
 
 
 @on_interpreters("3.8", "3.10")

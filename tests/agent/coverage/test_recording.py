@@ -58,6 +58,17 @@ def test_files_without_lines() -> None:
     assert view.page(10**6) == (-1, ())
 
 
+def test_a_cut_during_a_snapshot() -> None:
+    """What another operator's cut moves away while a snapshot is read is in it all the same."""
+    made = make(PAGE_FILES + 5, {3})
+    history = History(made, time.sleep)
+    view = history.view("", "", False)
+    cursor, first = view.page(0)
+    history.cut()
+    _, rest = view.page(cursor)
+    assert {name for name, _, _ in (*first, *rest)} == set(made.files)
+
+
 def test_impossible_lines() -> None:
     """Line numbers that no file has neither fail a snapshot nor make it large."""
     made = make(1, {-5, 4, MAX_LINE + 1, 2**31 - 1})

@@ -210,10 +210,6 @@ def recursion(n):
     return 1 + recursion(n - 1)
 
 
-def endless(n):
-    return endless(n + 1)
-
-
 def mutual(n): return other(n - 1) if n else 0
 
 
@@ -354,10 +350,6 @@ def main():
     deletes([1, 2, 3, 4])
     lambdas(1)
     recursion(10)
-    try:
-        endless(0)
-    except RecursionError:
-        pass
     mutual(4)
     star_calls(1, e=2)
     calls_over_lines(1)

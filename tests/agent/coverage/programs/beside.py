@@ -223,7 +223,8 @@ saw = tool.saw()
 until_measured(beside_work.third)
 files = attach.lines()
 collector = attach.coverage._collector
-entry, tracers = getattr(collector, "_entry", attach), dict(getattr(collector, "_tracers", {}))
+entry = getattr(collector, "_entry", attach)
+tracers = dict(getattr(getattr(collector, "_tracers", None), "by_id", {}))
 attach.stop()
 report(
     refused=refused,
