@@ -123,9 +123,11 @@ class ProbesCollector:
             self._registry.collect(self._breathe)
 
     def restart(self) -> None:
-        """Lines were taken away from the recording: each of them is reported once more."""
+        """Lines were taken away from the recording: each of them is reported once more.
+
+        What has run since the last `collect` was not taken away: it stays as it is, for the next.
+        """
         with self._lock:
-            self._registry.collect(self._breathe)
             self._registry.arm(self._breathe)
             if self._reason or not self._watching:
                 return

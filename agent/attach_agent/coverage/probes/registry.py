@@ -76,6 +76,8 @@ class Registry:
         #: id of the new code -> its original.
         self._originals: dict[int, CodeType] = {}
         self._probed: dict[int, Probed] = {}
+        #: Those whose probes were seen to have run since they were armed; one may be in it twice.
+        self._hit: list[Probed] = []
         #: id of code that must not be rewritten -> it and the reason.
         self.refused: dict[int, tuple[CodeType, str]] = {}
         #: Constants of running code that were exchanged: tuple, index, what was there.
@@ -155,14 +157,15 @@ class Registry:
 
     def collect(self, breathe: Callable[[], object]) -> None:
         for number, probed in enumerate(list(self._probed.values())):
-            probed.fold()
+            if probed.fold():
+                self._hit.append(probed)
             if not number & 1023:
                 breathe()
 
     def arm(self, breathe: Callable[[], object]) -> None:
-        for number, probed in enumerate(list(self._probed.values())):
-            if JUMP_FORWARD in probed.seen:
-                probed.arm()
+        hit, self._hit = self._hit, []
+        for number, probed in enumerate(hit):
+            probed.arm()
             if not number & 1023:
                 breathe()
 
@@ -205,6 +208,7 @@ class Registry:
             item.disarm()
             size = max(size, item.rewritten.offsets[-1] + 1)
         close([item.rewritten.window for item in probed], size)
+        self._hit.clear()
         self._originals.clear()
         self._replacements.clear()
         self.refused.clear()
