@@ -43,7 +43,7 @@ def read(files: Mapping[str, bytes], environment: Mapping[str, str], folder: str
     """
     task = {
         # nothing that lies where the files will may be imported
-        "path": [os.path.abspath(entry) for entry in sys.path],
+        "path": [os.path.abspath(entry) for entry in sys.path if entry],
         "files": {name: content.decode("latin-1") for name, content in files.items()},
         "named": next(iter(files)) if named else "",
         "environment": dict(environment),

@@ -111,7 +111,7 @@ def test_the_projects_configuration(shop: Target, project: Path, tmp_path: Path)
     recorded(shop)
     assert "using project/pyproject.toml: branch" in succeed(shop.pid, "status", cwd=tmp_path).stdout
     files = reported(shop.pid, tmp_path)
-    assert set(files) == {"work.py"}
+    assert set(files) == {"__init__.py", "__main__.py", "work.py"}
     assert files["work.py"]["excluded_lines"] == [7, 8]
     assert files["work.py"]["missing_branches"] == [[12, 13]]
     text = succeed(shop.pid, "snapshot", cwd=tmp_path).stdout

@@ -252,14 +252,14 @@ def test_many_processes_make_the_same_report(project: Path, monkeypatch: pytest.
 def test_a_killed_worker_costs_its_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that kills its worker is named, and the others are reported."""
     monkeypatch.setattr(analyses, "_FEW", 0)
-    analyze = analyses.analysis.analyze
+    analyze = analyses.program.analyze
 
     def deadly(text: str, *rest: Any) -> dict[str, Any]:
         if "deadly" in text:
             os._exit(1)
         return analyze(text, *rest)
 
-    monkeypatch.setattr(analyses.analysis, "analyze", deadly)
+    monkeypatch.setattr(analyses.program, "analyze", deadly)
     (project / "deadly.py").write_text("deadly = 1\n")
     lines = recorded(project) | {str(project / "deadly.py"): {1}}
     result = write(measurement(lines), [Wanted("text")], out=io.StringIO())
