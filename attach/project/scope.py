@@ -56,7 +56,10 @@ def agent_options(process: Process, scope: Scope, settings: Settings | None) -> 
 
     Raises OptionNotUsable, ConfigurationNotUsable.
     """
-    directories, packages = _sources(process, scope.source, (os.getcwd(), process.cwd))
+    directories: list[str] = []
+    packages: list[str] = []
+    if scope.source:  # what needs no directory of the operator's works without one, too
+        directories, packages = _sources(process, scope.source, (os.getcwd(), process.cwd))
     include, omit = _of_operator(scope.include), _of_operator(scope.omit)
     pylib, branch, core = scope.pylib, bool(scope.branch), scope.core
     if settings is not None:

@@ -219,7 +219,10 @@ class Settings:
 
 def nearby(path: str) -> str:
     """`path` as somebody who stands in the working directory names it, where it lies below."""
-    here = os.path.join(os.getcwd(), "")
+    try:
+        here = os.path.join(os.getcwd(), "")
+    except FileNotFoundError:  # it was deleted
+        return path
     return path[len(here) :] if path.startswith(here) else path
 
 
