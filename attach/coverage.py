@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from attach.channel import rendezvous, tracers
+from attach import tracers
+from attach.channel import rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.errors import (
     AttachError,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .coverage.control import Coverage
-    from .coverage.periods import View
+    from .coverage.record.periods import View
     from .run import Runs
 
 

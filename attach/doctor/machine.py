@@ -5,7 +5,8 @@ import os
 import platform
 import sys
 
-from attach.channel import rendezvous, tracers
+from attach import tracers
+from attach.channel import rendezvous
 from attach.doctor.verdict import Diagnosis, Verdict
 from attach.errors import AttachError, PtraceScope
 from attach.finding import NO, OK, WARNING, Finding, refused
@@ -119,7 +120,7 @@ def _packages() -> Finding:
 
 def _tracers() -> Finding:
     there = {f"{major}.{minor}": release for (major, minor), release in sorted(tracers.cached().items())}
-    wanted = [f"{major}.{minor}" for major, minor in sorted(tracers.COVERAGE)]
+    wanted = [f"{major}.{minor}" for major, minor in tracers.versions()]
     missing = [version for version in wanted if version not in there]
     text = f"for Python {', '.join(there)} in the cache" if there else "none in the cache"
     text += f"; for {', '.join(missing)} pip fetches it when first needed" if missing else ""

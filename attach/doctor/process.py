@@ -3,7 +3,8 @@
 import contextlib
 import os
 
-from attach.channel import rendezvous, tracers
+from attach import tracers
+from attach.channel import rendezvous
 from attach.doctor.verdict import Diagnosis, Verdict
 from attach.errors import AttachError, NoSuchProcess, NotAttached
 from attach.finding import OK, WARNING, Finding, refused

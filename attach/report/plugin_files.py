@@ -37,7 +37,7 @@ class PluginFile:
 
     @classmethod
     def from_pairs(cls, plugin: str, pairs: Any) -> PluginFile:
-        """What the agent answers (``attach_agent.coverage.plugins``); a problem if it makes no sense."""
+        """What the agent answers (``attach_agent.coverage.tracer.plugins``); a problem if it makes no sense."""
         try:
             found = dict(pairs)
             if "problem" in found:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from attach.channel import tracers
+from attach import tracers
 from attach.errors import TracerUnavailable
 from tests.support.command import assert_explained, attach, succeed
 from tests.support.interpreters import unavailable

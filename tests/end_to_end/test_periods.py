@@ -12,7 +12,7 @@ from coverage import CoverageData
 
 from attach import Session
 from attach.errors import TooManyNames
-from attach_agent.coverage.periods import MAX_NAMES
+from attach_agent.coverage.record.periods import MAX_NAMES
 from attach_agent.wire import unpack_lines
 from tests.end_to_end.asking import ASKED, Asked, asked_program, functions, marked
 from tests.support.command import assert_explained, attach, started, succeed

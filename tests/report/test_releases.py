@@ -11,6 +11,7 @@ import pytest
 
 from attach.errors import AnalysisUnavailable
 from attach.report.analysis import releases
+from attach.wheels import release
 
 VERSION = (3, 8)
 MODULES = {"parser": "PARSER = 1\n", "env": "ENV = 1\n"}
@@ -34,17 +35,17 @@ def wheel(index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A wheel in the index that passes for the release."""
     wheel = put_wheel(index)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    monkeypatch.setitem(releases.DIGESTS, releases.release(VERSION), digest)
+    monkeypatch.setitem(releases.DIGESTS, release(VERSION), digest)
     return wheel
 
 
 def put_wheel(index: Path) -> Path:
     """A wheel of that name without compiled parts, as PyPy takes it."""
-    release = releases.release(VERSION)
-    info = f"coverage-{release}.dist-info"
-    wheel = index / f"coverage-{release}-pp38.pp39-none-any.whl"
+    number = release(VERSION)
+    info = f"coverage-{number}.dist-info"
+    wheel = index / f"coverage-{number}-pp38.pp39-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: coverage\nVersion: {release}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: coverage\nVersion: {number}\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: pp38-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
         archive.writestr("coverage/htmlfiles/x.py", "no module of the package")

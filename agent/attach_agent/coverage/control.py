@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import _thread
-import sys
 import time
 
 from ..errors import AgentError
-from .periods import History
-from .plugins import Plugins
+from .options import checked, checked_plugins, core_for, is_bounded, scope_of
 from .program import installed_program, not_loaded, places
-from .recording import Recording
-from .scope import Scope
+from .record.periods import History
+from .record.recording import Recording
+from .tracer.plugins import Plugins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .periods import Part, View
-    from .plugins import Wanted
-    from .saving import Saver
+    from .record.periods import Part, View
+    from .record.saving import Saver
+    from .tracer.plugins import Wanted
 
     Pairs = tuple[tuple[str, Any], ...]
 
 #: Groups of files out of scope that `Coverage.status` names.
 LEFT_OUT_SHOWN = 20
-
-#: The options of `Coverage.start` that choose files, with what they are when not given.
-_SCOPE_OPTIONS = (("source_dirs", ()), ("source_pkgs", ()), ("include", ()), ("omit", ()), ("pylib", False))
-
-#: All that choose what is recorded.
-_OPTIONS = (*_SCOPE_OPTIONS, ("branch", False))
 
 
 class Coverage:
@@ -85,8 +78,8 @@ class Coverage:
         settings, label = given.pop("settings", ""), given.pop("label", "")
         context, usual_context = given.pop("context", ""), given.pop("usual_context", "")
         every, data_file, unscoped = given.pop("every", 0.0), given.pop("data_file", ""), given.pop("unscoped", False)
-        wanted = _checked_plugins(given.pop("plugins", ()))
-        chosen = _checked(given)
+        wanted = checked_plugins(given.pop("plugins", ()))
+        chosen = checked(given)
         if self._collector is not None and (context or every):
             if not unscoped:
                 self._refuse_others(chosen, core, label)
@@ -95,12 +88,12 @@ class Coverage:
         self._refuse_running(chosen, core, label)
         if wanted != self._wanted:
             self._wanted, self._plugins = wanted, Plugins(wanted)
-        core = _core_for(core, branch, bool(self._plugins.file_tracers))
+        core = core_for(core, branch, bool(self._plugins.file_tracers))
         # lines are lines, but the arcs of two cores are not those that either of them would have recorded
         if self._history is not None and (chosen != self._chosen or (branch and core != self._core)):
             raise AgentError("coverage-options-differ", self._difference(label))
-        program = () if _is_bounded(chosen) else installed_program()
-        history = self._history or History(Recording(_scope_of(chosen, program), branch), self._pause)
+        program = () if is_bounded(chosen) else installed_program()
+        history = self._history or History(Recording(scope_of(chosen, program), branch), self._pause)
         saver = self._start_saver(history, data_file, every) if every else None
         try:
             history.relabel(context or usual_context)
@@ -237,7 +230,7 @@ class Coverage:
         return self._history
 
     def _start_saver(self, history: History, path: str, every: float) -> Saver:
-        from .saving import Saver
+        from .record.saving import Saver
 
         if not path and self._saver is not None:
             path = self._saver.file.path
@@ -272,73 +265,8 @@ class Coverage:
             self._plugins.need_tracer()
             return ProbesCollector(recording, self._plugins, self._native, self._pause, tracer)
         try:
-            from .ctracer import TracerCollector
+            from .tracer.collector import TracerCollector
         except ImportError as error:
             raise AgentError("no-ctypes", "coverage.py's tracer needs _ctypes: %s" % error) from None
 
         return TracerCollector(recording, self._plugins, self._native, self._pause, tracer)
-
-
-def _core_for(core: str, branch: bool, plugins: bool) -> str:
-    """The core to use: with ``auto`` the best for this version of Python and what is measured.
-
-    Only the C tracer asks `plugins`.
-    """
-    events = getattr(getattr(sys, "monitoring", None), "events", None)
-    if branch:
-        from .branches import is_known
-
-        monitoring = hasattr(events, "BRANCH_LEFT") and is_known()
-    else:
-        monitoring = events is not None
-    if core == "auto":
-        return "monitoring" if monitoring and not plugins else "ctracer"
-    available = {"ctracer": True, "monitoring": monitoring, "probes": events is None and not branch}
-    if available.get(core):
-        return core
-    version = "%d.%d" % sys.version_info[:2]
-    what = "branches" if branch else "lines"
-    raise AgentError("core-unavailable", "the core %s cannot measure %s of Python %s" % (core, what, version))
-
-
-def _checked(given: dict[str, Any]) -> Pairs:
-    """What chooses what is recorded, with defaults, in a fixed order."""
-    chosen = []
-    for name, default in _OPTIONS:
-        value = given.pop(name, default)
-        if isinstance(default, bool):
-            sound = isinstance(value, bool)
-        else:
-            sound = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-        if not sound:
-            raise AgentError("bad-option", "the option %s has a value of the wrong kind" % name)
-        chosen.append((name, value))
-    if given:
-        raise AgentError("bad-option", "there is no option %s" % ", ".join(sorted(given)))
-    return tuple(chosen)
-
-
-def _checked_plugins(given: Any) -> Wanted:
-    """Pairs of a module and of pairs of texts, which are its options."""
-    try:
-        wanted = tuple((name, tuple((key, value) for key, value in options)) for name, options in given)
-        texts = [text for name, options in wanted for text in (name, *(item for pair in options for item in pair))]
-    except (TypeError, ValueError):
-        texts = [None]
-    if not all(isinstance(text, str) for text in texts):
-        raise AgentError("bad-option", "the option plugins has a value of the wrong kind")
-    return wanted
-
-
-def _is_bounded(chosen: Pairs) -> bool:
-    """Does the operator say where what is measured ends?"""
-    given = dict(chosen)
-    return bool(given["source_dirs"] or given["source_pkgs"] or given["include"])
-
-
-def _scope_of(chosen: Pairs, program: tuple[tuple[str, str], ...]) -> Scope:
-    given = dict(chosen)
-    try:
-        return Scope(program=[place for _, place in program], **{name: given[name] for name, _ in _SCOPE_OPTIONS})
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise AgentError("bad-option", "a pattern cannot be compiled: %s" % error) from None

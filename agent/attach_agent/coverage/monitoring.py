@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from .recording import Recording
+    from .record.recording import Recording
 
 #: The tool ids of PEP 669, first those that nobody expects to be free: debuggers, coverage.py and profilers that start
 #: after us take theirs without asking.

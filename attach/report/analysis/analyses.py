@@ -19,6 +19,7 @@ from attach.report.analysis.answer import Answer, Unbelievable, checked, checked
 from attach.report.analysis.spool import Spool
 from attach.report.data import printable
 from attach.report.sources import decoded
+from attach.wheels import release
 from attach_agent.wire import arc_ends, unpack_arcs
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Analyses:
         """
         python = self._measured.python
         if not releases.available(python[:2]):
-            self._progress(f"Fetching coverage {releases.release(python[:2])}", 0, 0)
+            self._progress(f"Fetching coverage {release(python[:2])}", 0, 0)
         settings = {**self._settings, "modules": releases.modules(python[:2])}
         interpreter, first = interpreters.find(python, self._measured.pid, settings)
         ready = [first]

@@ -11,21 +11,16 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import os
 import re
-import stat
-import subprocess
-import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 import coverage
 
+from attach import cache
 from attach.errors import AnalysisUnavailable
+from attach.wheels import PipFailed, Version, downloaded, release
 
-#: The newest coverage.py for that version of Python; later versions have the last one.
-RELEASES = {(3, 8): "7.6.1", (3, 9): "7.10.7", (3, 10): "7.16.2", (3, 11): "7.17.3"}
 #: SHA-256 of the wheels of these releases that have no compiled parts.
 DIGESTS = {
     "7.6.1": "e9a6e0eb86070e8ccaedfbd9d38fec54864f3125ab95419970575b42af7541df",
@@ -36,10 +31,9 @@ DIGESTS = {
 
 _MODULE = re.compile(r"coverage/(\w+)\.py")
 _LARGEST = 8 << 20
-_PIP_SECONDS = 60
 
 
-def modules(version: tuple[int, int]) -> dict[str, str]:
+def modules(version: Version) -> dict[str, str]:
     """The modules of the package by name, for a Python of this version.
 
     Reaches for the package index if it has to. Raises AnalysisUnavailable.
@@ -54,12 +48,12 @@ def modules(version: tuple[int, int]) -> dict[str, str]:
     return found
 
 
-def available(version: tuple[int, int]) -> bool:
+def available(version: Version) -> bool:
     """Whether `modules` has them without reaching for the package index."""
     return _own_knows(version) or _cached(version) is not None
 
 
-def fetch(version: tuple[int, int]) -> Path:
+def fetch(version: Version) -> Path:
     """Download the release for this version into the cache, also if it is there already; returns the file.
 
     Raises AnalysisUnavailable.
@@ -72,12 +66,7 @@ def fetch(version: tuple[int, int]) -> Path:
     return _place(version)
 
 
-def release(version: tuple[int, int]) -> str:
-    """Which release is downloaded for this version."""
-    return RELEASES.get(version, RELEASES[max(RELEASES)])
-
-
-def _own_knows(version: tuple[int, int]) -> bool:
+def _own_knows(version: Version) -> bool:
     """Whether the coverage.py that runs here is for that Python too, by its own word."""
     try:
         classifiers = importlib.metadata.metadata("coverage").get_all("Classifier") or []
@@ -91,22 +80,20 @@ def _own() -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
 
 
-def _unavailable(version: tuple[int, int], reason: str) -> AnalysisUnavailable:
+def _unavailable(version: Version, reason: str) -> AnalysisUnavailable:
     return AnalysisUnavailable(f"{version[0]}.{version[1]}", reason)
 
 
-def _place(version: tuple[int, int]) -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(cache) if os.path.isabs(cache) else Path.home() / ".cache"
-    return base / "live-attach" / "analysis" / f"coverage-{release(version)}.json"
+def _place(version: Version) -> Path:
+    return cache.folder("analysis") / f"coverage-{release(version)}.json"
 
 
-def _cached(version: tuple[int, int]) -> dict[str, str] | None:
+def _cached(version: Version) -> dict[str, str] | None:
     """The modules in the cache: a digest, a line end, JSON."""
     path = _place(version)
     try:
         for each in (path.parent, path):
-            _check_private(each)
+            cache.check_private(each)
         with open(path, "rb") as file:
             digest, _, content = file.read(_LARGEST).partition(b"\n")
     except OSError:
@@ -117,52 +104,24 @@ def _cached(version: tuple[int, int]) -> dict[str, str] | None:
     return found
 
 
-def _check_private(path: Path) -> None:
-    """Refuse what somebody else could have written: with ``sudo`` the cache may be that of another user."""
-    status = path.lstat()
-    if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{path} could have been written by somebody else")
-
-
-def _store(version: tuple[int, int], found: dict[str, str]) -> None:
-    """Whole or not at all."""
-    path = _place(version)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check_private(path.parent)
+def _store(version: Version, found: dict[str, str]) -> None:
     content = json.dumps(found).encode()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    cache.keep(_place(version), hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
 
-def _download(version: tuple[int, int]) -> dict[str, str]:
+def _download(version: Version) -> dict[str, str]:
     """The modules out of the wheel without compiled parts, which coverage.py publishes for PyPy."""
-    with tempfile.TemporaryDirectory(prefix="live-attach-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary=:all:", f"--python-version={version[0]}.{version[1]}", "--retries=1"]
-        command += ["--implementation=pp", "--abi=none", "--platform=any"]
-        command += [f"--dest={folder}", f"coverage=={release(version)}"]
-        try:
-            # in that folder, since `-m` looks for modules where it stands
-            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=_PIP_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise _unavailable(version, f"pip: {error}") from None
-        wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or len(wheels) != 1:
-            lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no word of pip"]
-            raise _unavailable(version, f"pip says: {lines[-1].strip()}")
-        try:
-            return _unpack(version, wheels[0])
-        except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-            raise _unavailable(version, f"{wheels[0].name}: {error}") from None
+    try:
+        with downloaded(version, ["--implementation=pp", "--abi=none", "--platform=any"]) as wheel:
+            return _unpack(version, wheel)
+    except PipFailed as failure:
+        lines = str(failure).strip().splitlines() or ["no word of pip"]
+        raise _unavailable(version, f"pip says: {lines[-1].strip()}") from None
+    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise _unavailable(version, str(error)) from None
 
 
-def _unpack(version: tuple[int, int], wheel: Path) -> dict[str, str]:
+def _unpack(version: Version, wheel: Path) -> dict[str, str]:
     """The modules out of a wheel that is as it was released."""
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != DIGESTS[release(version)]:
         raise _unavailable(version, f"{wheel.name} is not what was released")

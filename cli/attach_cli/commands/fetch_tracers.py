@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from attach.channel import tracers
-from attach.channel.tracer_builds import COVERAGE, MACHINES, PLATFORMS, Version, build
+from attach import tracers
+from attach.tracers import MACHINES, PLATFORMS, build
+from attach.wheels import Version, release
 from attach_cli import console
 from attach_cli.main import common_options
 from attach_cli.working import working
@@ -29,7 +30,7 @@ def command(versions: tuple[str, ...], libc: str, machine: str | None, listing: 
             raise click.UsageError("--list lists them all; give no version")
         _list()
         return
-    wanted = [_parsed(version) for version in versions] or sorted(COVERAGE)
+    wanted = [_parsed(version) for version in versions] or tracers.versions()
     for version in wanted:
         one = build(version, libc, machine or "")
         if tracers.is_cached(one):
@@ -45,16 +46,16 @@ def _fetch_modules(version: Version, python: str) -> None:
     from attach.report.analysis import releases
 
     if not releases.available(version):
-        with working(f"Fetching coverage.py {releases.release(version)} for reports of Python {python}"):
+        with working(f"Fetching coverage.py {release(version)} for reports of Python {python}"):
             path = releases.fetch(version)
         console.say(f"Python {python}: fetched for its reports, {path}")
 
 
 def _parsed(text: str) -> Version:
-    for version in COVERAGE:
+    for version in tracers.versions():
         if text == f"{version[0]}.{version[1]}":
             return version
-    known = ", ".join(f"{major}.{minor}" for major, minor in sorted(COVERAGE))
+    known = ", ".join(f"{major}.{minor}" for major, minor in tracers.versions())
     raise click.UsageError(f"there is no tracer for Python {text!r}, but for {known}")
 
 

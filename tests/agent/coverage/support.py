@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from attach.channel import tracers
-from attach.channel.tracer_builds import build
+from attach import tracers
 from attach.errors import TracerUnavailable
+from attach.tracers import build
 from tests.support.cache import cache_directory, locked
 from tests.support.interpreters import Interpreter, unavailable
 

@@ -2,9 +2,9 @@
 
 import time
 
-from attach_agent.coverage import recording
-from attach_agent.coverage.periods import PAGE_BYTES, PAGE_FILES, History, View
-from attach_agent.coverage.recording import MAX_LINE, Recording
+from attach_agent.coverage.record import recording
+from attach_agent.coverage.record.periods import PAGE_BYTES, PAGE_FILES, History, View
+from attach_agent.coverage.record.recording import MAX_LINE, Recording
 from attach_agent.coverage.scope import Scope
 from attach_agent.wire import arc_ends, unpack_arcs, unpack_lines
 

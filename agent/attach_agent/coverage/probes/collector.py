@@ -13,7 +13,7 @@ from itertools import chain
 
 from ...errors import AgentError
 from ...stacks import current_stacks, running_code, wait_until_left
-from .. import greenlets, library
+from ..tracer import greenlets, library
 from .finding import Suspended, functions, young_functions
 from .imports import ImportHook
 from .old_frames import OldFrames
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from ..plugins import Plugins
-    from ..recording import Recording
+    from ..record.recording import Recording
+    from ..tracer.plugins import Plugins
 
 #: How often we look for threads, frames and new functions that need attention.
 POLL_SECONDS = 0.1

@@ -6,7 +6,7 @@ import _thread
 import sys
 
 from ...stacks import current_stacks
-from ..ctracer import TracerCollector
+from ..tracer.collector import TracerCollector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from ..recording import Recording
+    from ..record.recording import Recording
 
 #: File names out of scope that are remembered.
 _MAX_OUTSIDE = 100_000

@@ -14,12 +14,12 @@ from __future__ import annotations
 import _thread
 import sys
 
-from ..errors import AgentError
-from ..stacks import current_stacks, wait_until_left
-from ..threadmoves import thread_states
+from ...errors import AgentError
+from ...stacks import current_stacks, wait_until_left
+from ...threadmoves import thread_states
+from ..frames import clear_running, clear_suspended, refresh_line_numbers
 from . import greenlets, library
 from .claims import Claims
-from .frames import clear_running, clear_suspended, refresh_line_numbers
 from .making import Tracers
 from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from ..threadstates import ThreadStates
+    from ...threadstates import ThreadStates
+    from ..record.recording import Recording
     from .plugins import Plugins
-    from .recording import Recording
 
 #: How often we look for threads that no hook told us about.
 POLL_SECONDS = 0.1

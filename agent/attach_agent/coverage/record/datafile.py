@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import posix
 
-from ..errors import AgentError
-from ..wire import __version__, trail_lines, unpack_arcs
+from ...errors import AgentError
+from ...wire import __version__, trail_lines, unpack_arcs
 from .periods import View, union
 
 TYPE_CHECKING = False

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from attach.channel import tracer_builds, tracer_download, tracers
+from attach import tracers
 from attach.errors import TracerUnavailable
+from attach.tracers import builds, download
+from attach.wheels import release
 
 VERSION = (3, 9)
 MACHINE = platform.machine()
@@ -26,7 +28,7 @@ NAME = "coverage/tracer.cpython-39-x86_64-linux-gnu.so"
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """`LIBRARY` is the tracer that we know."""
     digest = hashlib.sha256(LIBRARY).hexdigest()
-    monkeypatch.setitem(tracer_builds.DIGESTS, (VERSION, "glibc", MACHINE), digest)
+    monkeypatch.setitem(builds.DIGESTS, (VERSION, "glibc", MACHINE), digest)
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +54,11 @@ def put_wheel(
     index: Path, members: dict[str, bytes], version: tuple[int, int] = VERSION, machine: str = MACHINE
 ) -> None:
     """A coverage wheel with these files."""
-    release, abi = tracers.COVERAGE[version], f"cp{version[0]}{version[1]}"
+    number, abi = release(version), f"cp{version[0]}{version[1]}"
     tag = f"{abi}-{abi}-manylinux2014_{machine}"
-    info = f"coverage-{release}.dist-info"
-    with zipfile.ZipFile(index / f"coverage-{release}-{tag}.whl", "w") as archive:
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: coverage\nVersion: {release}\n")
+    info = f"coverage-{number}.dist-info"
+    with zipfile.ZipFile(index / f"coverage-{number}-{tag}.whl", "w") as archive:
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: coverage\nVersion: {number}\n")
         archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n")
         archive.writestr(f"{info}/RECORD", "")
         for name, content in members.items():
@@ -109,10 +111,10 @@ def test_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_space() -> None:
     """A full disk is told in pip's words and in ours, and the error says where else to go."""
-    wanted = tracer_builds.build(VERSION)
+    wanted = builds.build(VERSION)
     pips = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
     ours = OSError(errno.ENOSPC, "No space left on device")
-    for error in (tracer_download._explained(wanted, pips), tracer_download.unavailable(wanted, ours)):
+    for error in (download._explained(wanted, pips), download.unavailable(wanted, ours)):
         assert "no space left" in error.message and "TMPDIR" in error.hint
 
 
@@ -160,7 +162,7 @@ def test_cache_of_another_user_is_not_written(index: Path, cache: Path) -> None:
         ({}, "no tracer"),
         ({"coverage/tracer.cpython-38-x86_64-linux-gnu.so": LIBRARY}, "no tracer"),
         ({NAME: LIBRARY, NAME.replace("x86_64", "i686"): LIBRARY}, "no tracer"),
-        ({NAME: LIBRARY + bytes(tracer_download.LARGEST_TRACER)}, "no tracer"),
+        ({NAME: LIBRARY + bytes(download.LARGEST_TRACER)}, "no tracer"),
     ],
 )
 def test_strange_wheels(index: Path, cache: Path, members: dict[str, bytes], reason: str) -> None:
@@ -178,7 +180,7 @@ def test_the_wheel_of_the_machine_is_taken(index: Path, monkeypatch: pytest.Monk
     for other, number in (("x86_64", b"\x3e\0"), ("aarch64", b"\xb7\0")):
         libraries[other] = LIBRARY[:18] + number + LIBRARY[20:]
         digest = hashlib.sha256(libraries[other]).hexdigest()
-        monkeypatch.setitem(tracer_builds.DIGESTS, (VERSION, "glibc", other), digest)
+        monkeypatch.setitem(builds.DIGESTS, (VERSION, "glibc", other), digest)
         put_wheel(index, {NAME.replace("x86_64", other): libraries[other]}, machine=other)
     assert tracers.find(VERSION, machine=machine) == libraries[machine]
 

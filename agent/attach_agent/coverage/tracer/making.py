@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from ..wire import arc
+from ...wire import arc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..record.recording import Recording
     from .library import Types
-    from .recording import Recording
 
 #: File names, those out of scope among them, that the tracers may remember; then they ask again.
 MAX_CACHED = 100_000

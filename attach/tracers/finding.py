@@ -1,8 +1,8 @@
 """Finds coverage.py's compiled tracer for a target's version of Python.
 
-The agent loads it inside the target (``attach_agent.coverage.library``), so it must be made for the target's minor
-version, machine and C library. The agent looks in its own process first. Only if there is none does it ask for one,
-and then the first found wins: the operator's own coverage.py, the cache, a wheel from a package index.
+The agent loads it inside the target (``attach_agent.coverage.tracer.library``), so it must be made for the target's
+minor version, machine and C library. The agent looks in its own process first. Only if there is none does it ask for
+one, and then the first found wins: the operator's own coverage.py, the cache, a wheel from a package index.
 """
 
 from __future__ import annotations
@@ -10,30 +10,16 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import importlib.util
-import os
 import platform
-import stat
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from attach.channel.tracer_builds import COVERAGE, DIGESTS, Build, Version, build
-from attach.channel.tracer_download import LARGEST_TRACER, download, unavailable
-
-__all__ = [
-    "COVERAGE",
-    "Working",
-    "available",
-    "cached",
-    "cached_builds",
-    "fetch",
-    "find",
-    "is_cached",
-    "path_of",
-    "silently",
-]
+from attach import cache
+from attach.tracers.builds import DIGESTS, Build, build
+from attach.tracers.download import LARGEST_TRACER, download, unavailable
+from attach.wheels import Version
 
 #: Takes what is being done, for as long as it takes: a download may be shown.
 Working = Callable[[str], AbstractContextManager[None]]
@@ -67,7 +53,7 @@ def find(
         return cached
     content = _download(wanted, working)
     try:
-        _store(wanted, content)
+        cache.keep(path_of(wanted), content)
     except OSError as error:
         log(f"tracer: not kept for the next time: {error}")
     return content
@@ -106,16 +92,15 @@ def fetch(version: Version, *, libc: str = "glibc", machine: str = "", working: 
     wanted = build(version, libc, machine)
     content = _download(wanted, working)
     try:
-        return _store(wanted, content)
+        cache.keep(path_of(wanted), content)
     except OSError as error:
         raise unavailable(wanted, error) from None
+    return path_of(wanted)
 
 
 def path_of(wanted: Build) -> Path:
-    """Where the cache has it (XDG: a relative value is ignored)."""
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(configured) if os.path.isabs(configured) else Path.home() / ".cache"
-    return base / "live-attach" / "tracers" / wanted.filename
+    """Where the cache has it."""
+    return cache.folder("tracers") / wanted.filename
 
 
 def _download(wanted: Build, working: Working) -> bytes:
@@ -159,29 +144,6 @@ def _cached(wanted: Build, log: Callable[[str], None]) -> bytes | None:
         log(f"tracer: {path} is damaged and not used")
         return None
     return content
-
-
-def _store(wanted: Build, content: bytes) -> Path:
-    """The file, whole or not at all. Raises OSError."""
-    path = path_of(wanted)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check_private(path.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return path
-
-
-def _check_private(folder: Path) -> None:
-    """Refuse to write where somebody else could lead us away: with ``sudo`` the folder may be another user's."""
-    status = folder.lstat()
-    if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{folder} could have been written by somebody else")
 
 
 def _read(path: str | Path) -> bytes:

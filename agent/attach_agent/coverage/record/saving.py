@@ -6,7 +6,7 @@ import _thread
 import posix
 import time
 
-from ..errors import AgentError
+from ...errors import AgentError
 from .datafile import DataFile, reason
 
 TYPE_CHECKING = False

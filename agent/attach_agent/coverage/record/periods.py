@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 
-from ..errors import AgentError
-from ..wire import arc_ends, unpack_arcs, unpack_lines
+from ...errors import AgentError
+from ...wire import arc_ends, unpack_arcs, unpack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

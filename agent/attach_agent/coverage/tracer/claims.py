@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import _thread
 
+from ..scope import resolved
 from .plugins import INTERRUPTED, FileTracer
-from .scope import resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from ..record.recording import Recording
     from .plugins import Plugins
-    from .recording import Recording
 
 
 class Claims:

@@ -12,20 +12,7 @@ import platform
 from dataclasses import dataclass
 
 from attach.errors import TracerUnavailable
-
-Version = tuple[int, int]
-
-#: The newest coverage.py with wheels for that version of Python.
-COVERAGE: dict[Version, str] = {
-    (3, 8): "7.6.1",
-    (3, 9): "7.10.7",
-    (3, 10): "7.16.2",
-    (3, 11): "7.17.3",
-    (3, 12): "7.17.3",
-    (3, 13): "7.17.3",
-    (3, 14): "7.17.3",
-    (3, 15): "7.17.3",
-}
+from attach.wheels import Version, release
 
 #: Platform tags (PEP 600, PEP 656) that a process of this C library can load, most wanted first.
 PLATFORMS = {
@@ -36,7 +23,7 @@ PLATFORMS = {
 #: e_machine of elf(5).
 MACHINES = {"x86_64": 62, "aarch64": 183}
 
-#: SHA-256 of ``coverage/tracer.*.so`` in the wheel of `COVERAGE`, by version of Python, C library and machine.
+#: SHA-256 of ``coverage/tracer.*.so`` in the wheel of `release`, by version of Python, C library and machine.
 DIGESTS: dict[tuple[Version, str, str], str] = {
     ((3, 8), "glibc", "x86_64"): "e186dabaa25dfbff6e7090156854ca2a659ac52d4c7ee3173aea0b83c9bc3d78",
     ((3, 8), "glibc", "aarch64"): "7dca84fab9d15f124eda4ff511a3e9d49cc38ddea1109cc00fb4d4a26de3b75b",
@@ -88,7 +75,7 @@ class Build:
     @property
     def release(self) -> str:
         """The coverage.py that it comes from."""
-        return COVERAGE[self.version]
+        return release(self.version)
 
     @property
     def abi(self) -> str:
@@ -120,6 +107,11 @@ def build(version: Version, libc: str = "glibc", machine: str = "") -> Build:
     return wanted
 
 
+def versions() -> list[Version]:
+    """The versions of Python that there are tracers for."""
+    return sorted({version for version, _, _ in DIGESTS})
+
+
 def _span() -> str:
-    first, *_, last = sorted(COVERAGE)
+    first, *_, last = versions()
     return f"{first[0]}.{first[1]} - {last[0]}.{last[1]}"

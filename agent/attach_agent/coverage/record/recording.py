@@ -7,14 +7,14 @@ plain ints are hashed and compared). So nothing is lost in between, and no lock 
 
 from __future__ import annotations
 
-from ..source import OperatorSource
-from ..wire import arc, pack_arcs, pack_lines
+from ...source import OperatorSource
+from ...wire import arc, pack_arcs, pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .scope import Scope
+    from ..scope import Scope
 
 #: Line numbers above are not recorded in a snapshot: nobody writes such files, but `code.replace` can claim
 #: anything.

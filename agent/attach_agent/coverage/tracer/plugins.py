@@ -10,8 +10,8 @@ from __future__ import annotations
 import _thread
 import sys
 
-from ..aftermath import forget_thread
-from ..wire import pack_lines
+from ...aftermath import forget_thread
+from ...wire import pack_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

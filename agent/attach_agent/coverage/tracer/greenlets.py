@@ -15,7 +15,7 @@ import _thread
 import sys
 from _weakref import ref
 
-from ..errors import AgentError
+from ...errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

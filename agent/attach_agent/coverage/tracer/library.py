@@ -13,7 +13,7 @@ import gc
 import posix
 import sys
 
-from ..errors import AgentError
+from ...errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
-from attach.channel.tracer_builds import PLATFORMS, Build
 from attach.errors import TracerUnavailable
+from attach.tracers.builds import PLATFORMS, Build
+from attach.wheels import PipFailed, downloaded
 
 _LARGEST_WHEEL = 16 << 20
 LARGEST_TRACER = 4 << 20
-_PIP_SECONDS = 120
 
 #: What pip says, in lower case -> (what it means, what to do), the first that fits.
 _REASONS = (
@@ -48,9 +45,12 @@ _REASONS = (
 
 def download(wanted: Build) -> bytes:
     """The tracer out of its wheel. Raises TracerUnavailable with pip's reason, or if it is not the one we know."""
+    platforms = [f"--platform={name}_{wanted.machine}" for name in PLATFORMS[wanted.libc]]
     try:
-        with tempfile.TemporaryDirectory(prefix="live-attach-") as folder:
-            content = _unpack(wanted, _wheel(wanted, folder))
+        with downloaded(wanted.version, ["--implementation=cp", f"--abi={wanted.abi}", *platforms]) as wheel:
+            content = _unpack(wanted, wheel)
+    except PipFailed as failure:
+        raise _explained(wanted, str(failure)) from None
     except OSError as error:
         raise unavailable(wanted, error) from None
     if not wanted.is_genuine(content):
@@ -71,38 +71,12 @@ def unavailable(wanted: Build, error: OSError) -> TracerUnavailable:
     return TracerUnavailable(wanted.python, f"it cannot be kept: {error}", hint)
 
 
-def _wheel(wanted: Build, folder: str) -> Path:
-    """The wheel that pip chooses for the target's Python."""
-    platforms = [f"--platform={name}_{wanted.machine}" for name in PLATFORMS[wanted.libc]]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command += ["--no-deps", "--only-binary=:all:", f"--python-version={wanted.python}"]
-    command += ["--implementation=cp", f"--abi={wanted.abi}", *platforms]
-    command += [f"--dest={folder}", f"coverage=={wanted.release}"]
-    # an index that does not answer is tried twice, unless the user wants it otherwise; pip itself does so six times
-    environment = {"PIP_RETRIES": "1", **os.environ}
-    try:
-        # in that folder, since `-m` looks for modules where it stands
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PIP_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise TracerUnavailable(wanted.python, f"pip has not ended after {_PIP_SECONDS} s") from None
-    wheels = list(Path(folder).glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        raise _explained(wanted, done.stderr.decode(errors="replace"))
-    return wheels[0]
-
-
 def _explained(wanted: Build, said: str) -> TracerUnavailable:
     for words, reason, hint in _REASONS:
         if re.search(words, said.lower()):
             return TracerUnavailable(wanted.python, reason, hint)
+    if said.startswith("pip has"):
+        return TracerUnavailable(wanted.python, said)
     lines = said.strip().splitlines() or ["no word of pip"]
     options = f"--no-deps --only-binary :all: --python-version {wanted.python} coverage=={wanted.release}"
     hint = f"See all that it says:  {sys.executable} -m pip download {options}"
