@@ -38,7 +38,7 @@ _PRIVATE, _FIXED, _ANONYMOUS, _DENYWRITE, _NORESERVE, _STACK = 0x2, 0x10, 0x20, 
 _NO_DESCRIPTOR = 0xFFFFFFFF
 _AT_FDCWD = 0xFFFFFF9C
 _CLOEXEC = 0x80000
-_O_WRONLY, _O_PATH, _O_DIRECTORY = 0x1, 0x200000, 0x10000
+_O_WRONLY, _O_PATH, _O_DIRECTORY, _O_NONBLOCK = 0x1, 0x200000, 0x10000, 0x800
 _O_CREAT_EXCL, _O_CREAT_APPEND = 0xC1, 0x441
 # what glibc's pthread_create wants shared: CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, ... (clone(2))
 _CLONE_THREAD = 0x3D0F00
@@ -153,6 +153,8 @@ _ON_X86_64 = (
     _open(0, 0, "to load a module"),
     _open(_O_PATH, 0, "to find files"),
     _open(_O_DIRECTORY, 0, "to find files"),
+    _open(_O_DIRECTORY | _O_NONBLOCK, 0, "to find files"),
+    _open(_O_NONBLOCK, 0, "to find files"),
     _open(_O_CREAT_EXCL, 0o600, "to report an error"),
     _open(_O_CREAT_APPEND, 0o600, "to report the end"),
     Call("read", 0, (DESCRIPTOR, POINTER, SIZE), "to load a module", needed=False),
