@@ -14,6 +14,7 @@ import pytest
 from attach import tracers
 from attach.errors import TracerUnavailable
 from attach.tracers import build
+from attach.wheels import release
 from tests.support.cache import cache_directory, locked
 from tests.support.interpreters import Interpreter, unavailable
 
@@ -62,7 +63,7 @@ def tracer_of(interpreter: Interpreter) -> Path:
 
 def coverage_for(interpreter: Interpreter) -> Path:
     """A folder with a coverage.py for this interpreter."""
-    return package(interpreter, f"coverage=={tracers.COVERAGE.get(interpreter.version, tracers.COVERAGE[3, 11])}")
+    return package(interpreter, f"coverage=={release(interpreter.version)}")
 
 
 def package(interpreter: Interpreter, requirement: str) -> Path:

@@ -27,4 +27,5 @@ for _ in range(4):
     for name in [name for name in sys.modules if name.startswith(("attach_agent", "selfattach"))]:
         del sys.modules[name]
     from selfattach import SelfAttach
-report(counts=counts, lines=lines, left=[name for name in sys.modules if "tracer" in name or "live_attach" in name])
+theirs = [name for name in sys.modules if not name.startswith("attach_agent")]
+report(counts=counts, lines=lines, left=[name for name in theirs if "tracer" in name or "live_attach" in name])
