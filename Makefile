@@ -6,6 +6,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 JOBS ?= 2
 # more arguments for pytest:  make test ARGS="-k loop"
 ARGS ?=
+# parts of  make bench
+ONLY ?= attach coverage snapshot reports
 
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
@@ -30,11 +32,8 @@ test: $(VENV)/tools  ## run the tests, on every CPython of this machine
 	$(VENV_PYTHON) -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/tools  ## measure what attaching costs; minutes; figures for docs/benchmarks.md
-	$(VENV_PYTHON) tests/benchmarks/bench_attach.py $(ARGS)
-	$(VENV_PYTHON) tests/benchmarks/bench_coverage.py $(ARGS)
-	$(VENV_PYTHON) tests/benchmarks/bench_reports.py
-	$(VENV_PYTHON) tests/benchmarks/bench_snapshot.py --html $(ARGS)
+bench: $(VENV)/tools  ## measure what it costs, half an hour; or a part:  make bench ONLY=coverage ARGS="3.12"
+	for bench in $(ONLY); do $(VENV_PYTHON) tests/benchmarks/bench_$$bench.py $(ARGS) || exit; done
 
 .PHONY: corpus
 corpus: $(VENV)/tools  ## measure the test suites of packages as coverage.py does, and compare; 10 to 20 minutes
