@@ -269,6 +269,12 @@ def gil_heavy():
         sorted(numbers, key=float)
 
 
+def idle():
+    """Sleeps, never for long: a signal that comes just before a sleep ends only the next one (signal(2) and Python)."""
+    while True:
+        time.sleep(0.05)
+
+
 @announces_itself
 def gil_held():
     """A C call that keeps the GIL for as many seconds as the second argument says; then idle."""
@@ -276,14 +282,14 @@ def gil_held():
     microseconds = int(float(sys.argv[2]) * 1e6)
     ready()
     usleep(microseconds)
-    time.sleep(1000)
+    idle()
 
 
 @announces_itself
 def gil_held_elsewhere():
     """The same in a second thread, while the main thread sleeps."""
     in_thread(gil_held)
-    time.sleep(1000)
+    idle()
 
 
 @announces_itself
@@ -295,7 +301,7 @@ def gil_free_in_c():
     rounds = int(rounds * float(sys.argv[2]) / (time.monotonic() - begin))
     ready()
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", rounds)
-    time.sleep(1000)
+    idle()
 
 
 # ---- deadlines ----
