@@ -46,9 +46,9 @@ class Agent:
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
         views: list[View] = []  # the snapshot that this operator reads
         return {
-            "coverage_folders": lambda: self.importer.module("attach_agent.coverage.program").folders(),
+            "coverage_folders": lambda: self.program().folders(),
             "coverage_forget": self.coverage_forget,
-            "coverage_modules": lambda: self.importer.module("attach_agent.coverage.program").modules(),
+            "coverage_modules": lambda: self.program().modules(),
             "coverage_page": lambda cursor: self.coverage_page(views, cursor),
             "coverage_plugin_file": lambda path: self.started().plugin_file(path),
             "coverage_plugin_files": lambda: self.started().plugin_files(),
@@ -121,6 +121,11 @@ class Agent:
         if coverage is None:
             raise AgentError("coverage-not-started", "coverage was not started in this process")
         return coverage
+
+    def program(self) -> Any:
+        """What tells of the program; another operator may be importing it in this moment, and then it is half made."""
+        with self.lock:
+            return self.importer.module("attach_agent.coverage.program")
 
     def started_runs(self) -> Runs:
         """The operator has sent the modules for running code before."""
