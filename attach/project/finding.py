@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Sequence
 
 from attach.errors import ConfigurationNotUsable
@@ -19,6 +20,9 @@ from attach.report.sources import read_files, read_local
 
 #: The files that coverage.py tries, and whether they are its own: in others, settings have to be found.
 FILES = {".coveragerc": True, ".coveragerc.toml": True, "setup.cfg": False, "tox.ini": False, "pyproject.toml": False}
+
+#: A line that may begin settings of coverage.py: a section or a key, unlike the name of a package that is required.
+_SETTINGS = re.compile(rb"""^\s*\[*\s*(tool\s*\.\s*)?["']?coverage["']?\s*[.:\]=]""", re.MULTILINE)
 
 #: Variables of coverage.py that count here; others are for its developers, or name files that we read ourselves.
 _VARIABLES = ("COVERAGE_FILE",)
@@ -40,7 +44,7 @@ def find(process: Process, folders: Sequence[str]) -> Settings | None:
         files = {
             name: content
             for path, name in paths.items()
-            if (content := found[path].content) is not None and (FILES[name] or b"coverage" in content)
+            if (content := found[path].content) is not None and (FILES[name] or _SETTINGS.search(content))
         }
         if files:
             settings = _read(process, files, environment, folder)
