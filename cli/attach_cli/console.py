@@ -49,9 +49,19 @@ def color() -> bool | None:
 
 def say(text: str) -> None:
     """Talk: one line on stderr, unless -q was given."""
-    context = click.get_current_context(silent=True)
-    if context is None or not context.meta.get("attach.quiet"):
+    if not quiet():
         click.echo(text, err=True)
+
+
+def quiet() -> bool:
+    """Whether -q was given."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get("attach.quiet"))
+
+
+def can_write_over() -> bool:
+    """Whether a line on stderr may be written over by the next one: it is a terminal that can do so."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def step_log() -> Callable[[str], None]:

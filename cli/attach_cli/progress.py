@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -26,9 +25,7 @@ class Bar:
     """
 
     def __init__(self) -> None:
-        context = click.get_current_context(silent=True)
-        quiet = context is not None and context.meta.get("attach.quiet")
-        self._shown = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._shown = console.can_write_over() and not console.quiet()
         self._began = time.monotonic()
         self._phase = ""
         self._bar: ProgressBar[Any] | None = None

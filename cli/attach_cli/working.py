@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import click
 
 from attach_cli import console
 
@@ -19,11 +16,10 @@ _TICK_SECONDS = 0.2
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Show `text` on stderr for as long as the block lasts, unless -q was given."""
-    context = click.get_current_context(silent=True)
-    if context is not None and context.meta.get("attach.quiet"):
+    if console.quiet():
         yield
         return
-    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not console.can_write_over():
         console.say(f"{text} ...")
         yield
         return

@@ -253,7 +253,7 @@ class Coverage:
         return "was: %s; now: %s" % (self._label, label)
 
     def _new_collector(self, recording: Recording, core: str, tracer: bytes) -> Any:
-        """The collector of that name, `_core_for`'s."""
+        """The collector of that name, `core_for`'s."""
         if core == "monitoring":
             from .monitoring import MonitoringCollector
 

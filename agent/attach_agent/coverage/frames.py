@@ -59,30 +59,19 @@ def _clear(frame: FrameType, is_mine: Callable[[Any], bool]) -> None:
 
 def suspended_code(pause: Callable[[float], object]) -> Iterator[tuple[CodeType, dict[str, Any]]]:
     """Code and globals of generators and coroutines, each code object once."""
-    attributes = {kind: name for kind, name in _frame_attributes().items() if name}
+    kinds = suspended_kinds()
     seen: set[int] = set()
-    for item in heap(lambda types: map(contains, repeat(attributes), types), pause):
-        name = attributes[type(item)]
-        code = getattr(item, name.replace("frame", "code"))
+    for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
+        code = getattr(item, kinds[type(item)] + "code")
         if id(code) not in seen:
-            frame = getattr(item, name)
+            frame = getattr(item, kinds[type(item)] + "frame")
             if frame is not None:
                 seen.add(id(code))
                 yield code, frame.f_globals
 
 
-def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
-    """The frames of all generators and coroutines, and those that something else keeps."""
-    attributes = _frame_attributes()
-    for item in heap(lambda types: map(contains, repeat(attributes), types), pause):
-        attribute = attributes[type(item)]
-        frame = getattr(item, attribute) if attribute else item
-        if frame is not None:
-            yield frame
-
-
-def _frame_attributes() -> dict[type[Any], str]:
-    """By what attribute an object of these types has its frame; frames have none."""
+def suspended_kinds() -> dict[type[Any], str]:
+    """The types of generators and coroutines, and how the names of their attributes begin."""
 
     def generator() -> Any:
         yield
@@ -90,14 +79,20 @@ def _frame_attributes() -> dict[type[Any], str]:
     async def coroutine() -> None:
         pass
 
-    async def async_generator() -> Any:
+    async def asynchronous_generator() -> Any:
         yield
 
     coroutine_object = coroutine()
     coroutine_object.close()
-    return {
-        type(sys._getframe()): "",
-        type(generator()): "gi_frame",
-        type(coroutine_object): "cr_frame",
-        type(async_generator()): "ag_frame",
-    }
+    return {type(generator()): "gi_", type(coroutine_object): "cr_", type(asynchronous_generator()): "ag_"}
+
+
+def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
+    """The frames of all generators and coroutines, and those that something else keeps."""
+    kinds = suspended_kinds()
+    kinds[type(sys._getframe())] = ""
+    for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
+        kind = kinds[type(item)]
+        frame = getattr(item, kind + "frame") if kind else item
+        if frame is not None:
+            yield frame

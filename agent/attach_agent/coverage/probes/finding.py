@@ -8,6 +8,7 @@ from _weakref import ref
 from itertools import chain, compress, repeat, tee
 
 from ...stacks import heap, paused_collection
+from ..frames import suspended_kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Suspended:
     """Generators, coroutines and asynchronous generators, which run code of any time when they are resumed."""
 
     def __init__(self) -> None:
-        self._kinds = _kinds()
+        self._kinds = suspended_kinds()
 
     def find(self, is_old: Callable[[CodeType, dict[str, Any]], bool], pause: Callable[[float], object]) -> list[Any]:
         """Weak references to those that have not ended and whose code and namespace `is_old`."""
@@ -54,20 +55,3 @@ class Suspended:
         item = reference()
         frame: FrameType | None = None if item is None else getattr(item, self._kinds[type(item)] + "frame")
         return frame
-
-
-def _kinds() -> dict[type[Any], str]:
-    """How the attributes of these types begin."""
-
-    def generator() -> Any:
-        yield
-
-    async def coroutine() -> None:
-        pass
-
-    async def asynchronous_generator() -> Any:
-        yield
-
-    coroutine_object = coroutine()
-    coroutine_object.close()
-    return {type(generator()): "gi_", type(coroutine_object): "cr_", type(asynchronous_generator()): "ag_"}
