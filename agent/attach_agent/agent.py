@@ -83,9 +83,10 @@ class Agent:
                 raise AgentError("coverage-not-started", "the operator has taken it back")
             if self.coverage is None:
                 self.coverage = self.importer.module("attach_agent.coverage.control").Coverage(self.importer.native)
-            fresh = not self.coverage.holds_data()
+            fresh, running = not self.coverage.holds_data(), self.coverage.is_measuring()
             status = self.coverage.start(options)
-            self.started_by, self.started_fresh = token, fresh
+            if not running:  # else it was only labelled, or given a data file
+                self.started_by, self.started_fresh = token, fresh
             return status
 
     def coverage_undo(self, token: str) -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+from attach import Session
 from tests.support.command import started, succeed
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import running, wait_until
@@ -22,6 +23,9 @@ print("ready", flush=True)
 while True:
     time.sleep(0.01)
 """
+
+
+WAITING = "import time; print('ready', flush=True); time.sleep(60)"
 
 
 @on_interpreters("3.12")
@@ -44,3 +48,19 @@ def status(pid: int) -> dict[str, int]:
     """What ``attach status`` says; without an agent there are no operators."""
     found: dict[str, int] = {"operators": 0, **json.loads(succeed(pid, "status", "--json").stdout)}
     return found
+
+
+@on_interpreters("3.12")
+def test_another_operators_measurement(interpreter: Interpreter) -> None:
+    """Who only labels what somebody else measures takes back nothing of the measurement."""
+    with (
+        running([interpreter.path, "-c", WAITING], ready="^ready$") as target,
+        Session.attach(target.pid) as one,
+        Session.attach(target.pid) as other,
+    ):
+        one.coverage.start()
+        other.coverage.start(context="night")
+        other.coverage.undo()
+        assert dict(one.status()["coverage"])["measuring"]
+        one.coverage.undo()
+        assert not dict(one.status()["coverage"])["measuring"]

@@ -80,7 +80,7 @@ class Coverage:
         every, data_file, unscoped = given.pop("every", 0.0), given.pop("data_file", ""), given.pop("unscoped", False)
         wanted = checked_plugins(given.pop("plugins", ()))
         chosen = checked(given)
-        if self._collector is not None and (context or every):
+        if self.is_measuring() and (context or every):
             if not unscoped:
                 self._refuse_others(chosen, core, label)
             return self._adjust(context, data_file, every)
@@ -169,7 +169,7 @@ class Coverage:
 
     def status(self) -> Pairs:
         """What is measured: pairs of name and value, the scope's options among them."""
-        measuring = self._collector is not None
+        measuring = self.is_measuring()
         pairs: list[tuple[str, Any]] = [("measuring", measuring)]
         if measuring:
             pairs.append(("core", self._collector.core))
@@ -198,6 +198,10 @@ class Coverage:
     def _not_loaded(self) -> tuple[str, ...]:
         chosen = dict(self._chosen)
         return not_loaded(chosen["source_pkgs"], chosen["source_dirs"])
+
+    def is_measuring(self) -> bool:
+        """Is a collector at work?"""
+        return self._collector is not None
 
     def holds_data(self) -> bool:
         """Is there anything that a snapshot would want, now or later?"""
