@@ -28,6 +28,8 @@ PATIENCE = 10.0
 _AGAIN = 0.05
 #: Seconds that the process gets to say that it has closed.
 _GRACE = 5.0
+#: Seconds within which Ctrl-C twice means more than once.
+_TWICE = 2.0
 #: Signals that wait to be taken: one more ends us.
 _PATIENT_SIGNALS = 2
 
@@ -72,6 +74,8 @@ class Dialogue:
         self._reading = False
         self._cancelled = False  # by Ctrl-C while reading
         self._ahead: list[Event] = []  # taken from the queue, to be taken next
+        self._leaving = False
+        self._interrupted_at = -_TWICE
         self._over = threading.Event()
         self._signals = 0  # that came and were not taken yet
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -83,12 +87,30 @@ class Dialogue:
     def told(self, kind: str, values: Event) -> None:
         """An event of a kind that is not known here."""
 
+    def shown(self, kind: str) -> None:
+        """Output was shown, "out" or "err"."""
+
     def interrupted(self) -> None:
-        """Ctrl-C while no line is read."""
-        if self._evaluating:
-            problem = self.talker.interrupt()
+        """Ctrl-C while no line is read. A second one soon after it wants more than to interrupt."""
+        if self._leaving:
+            raise KeyboardInterrupt
+        again = time.monotonic() - self._interrupted_at < _TWICE
+        self._interrupted_at = time.monotonic()
+        if again:
+            self.insist()
+        else:
+            problem = self.interrupt()
             if problem:
                 self.screen.say(problem)
+
+    def interrupt(self) -> str:
+        """Interrupt what the process works on; why that cannot be, or ""."""
+        problem = self.talker.interrupt() if self._evaluating else ""
+        return "" if problem == "idle" else problem
+
+    def insist(self) -> None:
+        """Ctrl-C twice: what was asked for has not happened."""
+        self.leave("interrupted")
 
     def at_end(self) -> None:
         """The input has ended: Ctrl-D, or the end of a file."""
@@ -96,6 +118,7 @@ class Dialogue:
 
     def leave(self, reason: str) -> None:
         """Close; `run` returns when the process has said that it did, or after a while without that."""
+        self._leaving = True
         self.talker.close(reason)
         self.later("closed", _GRACE, lambda: self._close(reason, 0.0))
 
@@ -160,6 +183,7 @@ class Dialogue:
         kind, *values = event
         if kind in ("out", "err"):
             self.screen.write(str(values[0]), error=kind == "err")
+            self.shown(kind)
         elif kind == "note":
             self.screen.say(str(values[0]))
         elif kind == "signal":

@@ -58,10 +58,10 @@ class Screen:
         self.new_line()
         console.say(console.escaped(text))
 
-    def tell(self, text: str) -> None:
-        """As `say`, but with -q too: an answer, or a question."""
+    def tell_table(self, table: str) -> None:
+        """A table by `console.table`, which escapes: to be chosen from, so with -q too."""
         self.new_line()
-        click.echo(console.escaped(text), err=True)
+        click.echo(table, err=True)
 
     def new_line(self) -> None:
         """End the line that has begun, if one has."""

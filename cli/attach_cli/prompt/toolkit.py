@@ -39,7 +39,7 @@ class Toolkit:
         application = self._session.app
         application.erase_when_done = False
         try:
-            line = self._session.prompt(prompt, default=filled, pre_run=self._runs)
+            line: str = self._session.prompt(prompt, default=filled, pre_run=self._runs)
         finally:
             self._loop = None
         self._history.add(line)
