@@ -102,10 +102,11 @@ def command(
         return
     if as_json:
         raise click.UsageError("--json is for --status")
+    patient = given["wait"] is not None
     options = _options(ctx, **given)
     session = sessions.attach(sessions.pid())
     try:
-        code = _converse(session, options)
+        code = _converse(session, options, patient)
     except BrokenPipeError:  # who reads our output has left
         session.abandon()
         sys.stdout = None
@@ -117,13 +118,15 @@ def command(
     ctx.exit(code)
 
 
-def _converse(session: Session, options: Options) -> int:
-    """The exit code."""
+def _converse(session: Session, options: Options, patient: bool) -> int:
+    """The exit code. `patient`: see `attach_cli.prompt.debugger.Debugger`."""
     from attach_cli.prompt.debugger import Debugger
     from attach_cli.prompt.dialogue import Ended
 
     with session.debugging.open(options) as debug:
-        dialogue = Debugger(debug, session.process.pid, _shown(options), options.wait, logs=bool(options.log))
+        dialogue = Debugger(
+            debug, session.process.pid, _shown(options), options.wait, patient=patient, logs=bool(options.log)
+        )
         try:
             dialogue.run()
         except Ended as ended:
@@ -253,7 +256,7 @@ def _reset(_as_json: bool) -> None:
         found = session.debugging.reset()
         session.release()
     if found:
-        console.say(f"Ended the session of {console.escaped(str(found['operator']))} process {pid} goes on.")
+        console.say(f"Ended the session of {console.escaped(_operator(found))}; process {pid} goes on.")
     else:
         console.say(f"Process {pid} is not being debugged.")
 
@@ -265,6 +268,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     state = what.get(str(found["state"]), str(found["state"]))
     if found["thread"]:
         state += f" in {found['thread']}" if found["state"] == "stopped" else f", last {found['thread']}"
-    told = [f"debug: by {str(found['operator']).rstrip(',')}, for {since:.0f} s; {state}"]
+    told = [f"debug: by {_operator(found)}, for {since:.0f} s; {state}"]
     told += [f"debug: breakpoint at {file}:{line}" for file, line in found["breakpoints"]]
     return [console.escaped(line) for line in told]
+
+
+def _operator(found: dict[str, Any]) -> str:
+    return str(found["operator"]).rstrip(",")
