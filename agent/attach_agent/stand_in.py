@@ -65,6 +65,37 @@ class Stream:
         return self._live_attach().__exit__(*error)
 
 
+class Beside(Stream):
+    """A stand-in for a stream: what is written to it is handed to `share`, with what writes it to the stream."""
+
+    __slots__ = ("_live_attach_share",)
+
+    def __init__(self, choose, share):
+        Stream.__init__(self, choose)
+        object.__setattr__(self, "_live_attach_share", share)
+
+    def write(self, data):
+        return self._live_attach_share(data, self._live_attach().write)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self):
+        under = self._live_attach().buffer
+
+        def share(data, write):
+            return self._live_attach_share(data, write)  # what it is then
+
+        return Beside(always(under), share)
+
+
+def alone(data, write):
+    """How a `Beside` shares that is out of use."""
+    return write(data)
+
+
 class Arguments(list):
     """A stand-in for ``sys.argv``: a list, for those that insist, which itself holds the program's arguments."""
 
