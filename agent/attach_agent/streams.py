@@ -44,7 +44,7 @@ class StandIns:
 
     def __init__(self, ident: Callable[[], int], classes: dict[str, Any]) -> None:
         self.ident = ident
-        self._classes = classes
+        self.classes = classes
         self._kinds = (classes["Stream"], classes["Arguments"])
         #: thread -> what it meets instead of the program's: has ``get(name in sys, the program's)``
         self._own: dict[int, Any] = {}
@@ -71,7 +71,7 @@ class StandIns:
             except ValueError:  # another thread has just done it
                 continue
             name, stand_in, before = placed
-            object.__setattr__(stand_in, "_live_attach", self._classes["always"](self._instead_of(name, before)))
+            object.__setattr__(stand_in, "_live_attach", self.classes["always"](self._instead_of(name, before)))
             if sys.__dict__.get(name, _ABSENT) is stand_in:
                 if before is _ABSENT:
                     del sys.__dict__[name]
@@ -90,7 +90,7 @@ class StandIns:
         """`present`, or what it stands for if it is a stand-in out of use."""
         while type(present) in self._kinds and not self._is_placed(present):
             present = object.__getattribute__(present, "_live_attach")()
-        return None if type(present) is self._classes["Nowhere"] else present
+        return None if type(present) is self.classes["Nowhere"] else present
 
     def originals(self) -> dict[str, Any]:
         """What the stand-ins that are in place now stand for."""
@@ -128,13 +128,13 @@ class StandIns:
             return own.get(ident(), nothing).get(name, instead)
 
         if name == "argv":
-            return self._classes["Arguments"](choose)
+            return self.classes["Arguments"](choose)
         kept = sys.__dict__.setdefault(_KEPT, []) if _MUST_KEEP else []
         for version, original, stand_in in kept:
             if version == __version__ and original is present and not self._is_placed(stand_in):
                 object.__setattr__(stand_in, "_live_attach", choose)
                 return stand_in
-        stand_in = self._classes["Stream"](choose)
+        stand_in = self.classes["Stream"](choose)
         kept.append((__version__, present, stand_in))
         del kept[:-_MOST_KEPT]
         return stand_in
@@ -146,7 +146,7 @@ class StandIns:
         """What the other threads meet."""
         if name == "argv":
             return present if isinstance(present, list) else []
-        return self._classes["Nowhere"]() if present is None or present is _ABSENT else present
+        return self.classes["Nowhere"]() if present is None or present is _ABSENT else present
 
 
 def stand_ins(importer: Any) -> StandIns:

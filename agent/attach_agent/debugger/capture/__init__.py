@@ -18,21 +18,26 @@ if TYPE_CHECKING:
 class Capture:
     """``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` of the thread that is stopped; all others meet the program's.
 
-    At the prompt its output goes to the operator alone, by `put`, and its input is at its end, or comes from `ask`, a
-    line at a time. While the operator steps, its output goes to the operator and to where the program has it go. What
-    captures by replacing those three, as redirect_stdout, celery and many a program do, is so suspended for the prompt
-    and complete afterwards. pytest, which redirects descriptors too, is asked to suspend its capture.
+    At the prompt its output goes to the operator alone, by `put`, and its input comes from `console`, a line at a time.
+    While the operator steps, its output goes to the operator and to where the program has it go. What captures by
+    replacing those three, as redirect_stdout, celery and many a program do, is so suspended for the prompt and complete
+    afterwards. pytest, which redirects descriptors too, is asked to suspend its capture.
 
     `suspend` and `resume` are called in the stopped thread. They wait for no lock.
     """
 
-    def __init__(self, importer: Any, put: Callable[[int, bytes], None], ask: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, importer: Any, ident: Callable[[], int], put: Callable[[int, bytes], None], console: Any
+    ) -> None:
         self._stand_ins = stand_ins(importer)
-        self._classes = importer.alone("attach_agent.stand_in")
+        self._ident = ident
         self._put = put
-        self._ask = ask
+        self._console = console
         self._thread: ThreadStreams | None = None
         self._test = RunningTest(lambda text: put(STDOUT, text.encode("utf-8", "backslashreplace")))
+
+    def open(self) -> None:
+        """Nothing has to be looked for, or imported, before a thread is stopped."""
 
     def suspend(self, frame: FrameType) -> None:
         """Before each prompt, which is shown at `frame`: from here on this thread meets the operator's streams."""
@@ -43,12 +48,12 @@ class Capture:
             raise
 
     def _suspend(self, frame: FrameType) -> None:
-        if self._thread is None or self._thread.ident != self._stand_ins.ident():
+        if self._thread is None or self._thread.ident != self._ident():
             self._leave()
-            self._thread = ThreadStreams(self._stand_ins, self._classes, self._put)
+            self._thread = ThreadStreams(self._stand_ins, self._ident, self._put)
         thread = self._thread
         self._stand_ins.place(self, STREAMS)
-        thread.stopped(self._ask)
+        thread.stopped(self._console.readline)
         with streams_kept():
             self._test.suspend(frame, seen=thread.was_stepping)
 

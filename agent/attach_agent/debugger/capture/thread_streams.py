@@ -19,12 +19,12 @@ _NUMBERS = {"stdout": STDOUT, "stderr": STDERR}
 class ThreadStreams:
     """From the first `stopped` on, which that thread calls, until `leave`, which any may call."""
 
-    def __init__(self, stand_ins: StandIns, classes: dict[str, Any], put: Callable[[int, bytes], None]) -> None:
-        self.ident = stand_ins.ident()
+    def __init__(self, stand_ins: StandIns, ident: Callable[[], int], put: Callable[[int, bytes], None]) -> None:
+        self.ident = ident()
         #: has it come to this prompt by steps, whose output the operator has seen?
         self.was_stepping = False
         self._stand_ins = stand_ins
-        self._classes = classes
+        self._own_ident = ident
         self._put = put
         #: what it would meet without us; the thread of a run has streams of its own already
         self._underneath: Any = None
@@ -34,25 +34,23 @@ class ThreadStreams:
         self._besides: list[tuple[Any, Any]] = []
         self._stepping = self._sharing = False
 
-    def stopped(self, ask: Callable[[], str] | None) -> None:
+    def stopped(self, ask: Callable[[], str]) -> None:
         """It meets the operator's streams, made anew for each prompt, since the operator may close them."""
         before = self._stand_ins.enter(self)
         if before is not self:
             self._underneath = before
         self.was_stepping, self._stepping = self._stepping, False
-        self._is_own = Ownership(self._stand_ins.ident)
+        self._is_own = Ownership(self._own_ident)
         instead = self._stand_ins.originals()
         if self._underneath is not None:
             instead = {name: self._underneath.get(name, stream) for name, stream in instead.items()}
-        self._own = own_streams(self._put, self._is_own, instead)
-        if ask is not None:
-            self._own["stdin"] = Input(ask, self._is_own)
+        self._own = dict(own_streams(self._put, self._is_own, instead), stdin=Input(ask, self._is_own))
 
     def goes_on(self, stepping: bool) -> None:
         """It meets the program's; if `stepping`, what it writes is shown as well. Who kept ours writes to those."""
         if self._is_own is not None:
             self._is_own.end()
-        self._is_own = Ownership(self._stand_ins.ident) if stepping else None
+        self._is_own = Ownership(self._own_ident) if stepping else None
         self._own = {}
         self._stepping = stepping
 
@@ -60,7 +58,7 @@ class ThreadStreams:
         self.goes_on(False)
         self._stand_ins.leave(self.ident, self._underneath)
         for _, beside in self._besides:
-            object.__setattr__(beside, "_live_attach_share", self._classes["alone"])
+            object.__setattr__(beside, "_live_attach_share", self._stand_ins.classes["alone"])
 
     def get(self, name: str, instead: Any) -> Any:
         """What this thread meets now as ``sys.NAME``, where others meet `instead`. See `StandIns.enter`."""
@@ -78,7 +76,7 @@ class ThreadStreams:
         def share(data: Any, write: Callable[[Any], Any]) -> Any:
             return self._share(number, data, write)
 
-        beside = self._classes["Beside"](self._classes["always"](stream), share)
+        beside = self._stand_ins.classes["Beside"](self._stand_ins.classes["always"](stream), share)
         self._besides.append((stream, beside))
         return beside
 
