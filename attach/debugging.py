@@ -34,7 +34,6 @@ _ERRORS: dict[str, Callable[[int, str], Exception]] = {
     "no-pdb": DebuggerUnavailable,
     "no-such-thread": NoSuchThread,
     "pdbcls": DebuggerClassNotUsable,
-    "thread-ambiguous": NoSuchThread,
 }
 
 

@@ -135,6 +135,15 @@ class Debugger:
         name = getattr(thread, "_name", "")
         return name if type(name) is str and name else "main" if ident == main_ident() else "thread %d" % ident
 
+    def other_threads(self, ident: int) -> tuple[tuple[str, int, str], ...]:
+        """Name, ident, and where it is, of each thread of the program but this one."""
+        rows = []
+        for other, frame in sys._current_frames().items():
+            if other != ident and frame.f_code.co_filename[:13] != "<live-attach>":
+                where = "%s (%s:%d)" % (frame.f_code.co_name, frame.f_code.co_filename, frame.f_lineno or 0)
+                rows.append((self.thread_name(other), other, where))
+        return tuple(sorted(rows))
+
     def find_thread(self, wanted: str) -> int:
         """The ident of the thread of this name, native id or ident; "" and "main" are the main thread."""
         running = sys._current_frames()
@@ -150,7 +159,7 @@ class Debugger:
         if wanted.isdigit() and int(wanted) in running and not found:
             found = [int(wanted)]
         if len(found) > 1:
-            raise AgentError("thread-ambiguous", "%d threads are called %r" % (len(found), wanted))
+            raise AgentError("no-such-thread", "%d threads are called %r" % (len(found), wanted))
         if not found:
             names = sorted(self.thread_name(ident) for ident in running if ident in active or ident == main_ident())
             raise AgentError("no-such-thread", "no thread is called %r; there are: %s" % (wanted, ", ".join(names)))

@@ -64,7 +64,7 @@ class Session:
         self.console = Console(self)
         #: held by the thread that is stopped or steps
         self._turn = debugger.new_lock()
-        self._turn_of = 0
+        self._turn_of = self._last = 0
         self._stopped_at = self._stopped_seconds = 0.0
         self._why = ""
         self._interrupts: Interrupts | None = None
@@ -114,11 +114,17 @@ class Session:
             self.stop_thread(options["thread"])
 
     def stop_thread(self, wanted: str) -> str:
-        """Have a thread stop at its next line; why that cannot be, or ""."""
-        ident = self._turn_of or self.debugger.find_thread(wanted)
+        """Have a thread stop at its next line: the one that steps, else `wanted`; why that cannot be, or "".
+
+        With "" the one that was stopped last, at first the one that the options name.
+        """
+        if self.state == STOPPED:
+            return ""
+        ident = self._turn_of or (not wanted and self._last) or self.debugger.find_thread(wanted)
+        self.stopping.revoke()
         problem = self.stopping.request(ident, self.on_stop)
         if problem:
-            self.put("blocked", self.debugger.thread_name(ident), problem, ())
+            self.put("blocked", self.debugger.thread_name(ident), problem, self.debugger.other_threads(ident))
         return problem
 
     # ---- what both sides use ----
@@ -179,7 +185,11 @@ class Session:
         told, pdb.told = pdb.told, None
         if told is not None and told[0] is frame and told[1] == frame.f_lineno and self._turn_of == self.ident():
             return frame.f_trace
-        found = self._effective(frame)
+        try:
+            found = self._effective(frame)
+        except Exception as error:  # a fault of ours
+            self.failed(error)
+            return frame.f_trace
         if found is None:
             return frame.f_trace
         if self.logpoint is not None:
@@ -191,8 +201,8 @@ class Session:
 
     def _effective(self, frame: FrameType) -> Any:
         """The breakpoint that says this line is to stop at, as bdb.effective; a condition that fails is false."""
-        key = self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno
         with self.pdb.tables:
+            key = self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno
             for breakpoint in list(self.modules["bdb"].Breakpoint.bplist.get(key, ())):
                 if not breakpoint.enabled:
                     continue
@@ -231,8 +241,9 @@ class Session:
             if not self._turn.acquire(False):
                 self.passed_by += 1
                 return frame.f_trace
-            self._turn_of = here
+            self._turn_of = self._last = here
         self._why = why
+        self.stopping.revoke()
         if breakpoint is not None and breakpoint.temporary:
             self.pdb.forget_breakpoint(breakpoint)
         return self.pdb.park(frame, exception, breakpoint.number if breakpoint is not None else 0)
