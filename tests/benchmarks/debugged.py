@@ -61,7 +61,7 @@ def turns_of(count):
 def start_pdb(line):
     import pdb
 
-    commands = io.StringIO("break %s:%d\ncontinue\n" % (__file__, line))
+    commands = io.StringIO(f"break {__file__}:{line}\ncontinue\n")
     debugger = pdb.Pdb(stdin=commands, stdout=io.StringIO(), nosigint=True, readrc=False)
     debugger.set_trace()
 

@@ -32,4 +32,4 @@ class ForkGuard:
 
 def watch(in_child: Callable[[], object]) -> None:
     """From now until this thread ends; the caller keeps no reference to what `in_child` is."""
-    _contextvars.ContextVar("live-attach").set(ForkGuard(in_child))
+    _contextvars.ContextVar("live-attach").set(ForkGuard(in_child))  # type: ignore[arg-type]

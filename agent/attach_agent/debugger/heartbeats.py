@@ -8,6 +8,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
 
 #: The signals for which a worker of gunicorn may have a handler that is a method of it, but for gasgi's.
@@ -66,7 +67,8 @@ def _by_signals() -> Any:
 def _by_frames(arbiter: Any) -> Any:
     """gunicorn's own ASGI worker handles signals by asyncio; but its main loop is always on the main thread's stack."""
     spawning = getattr(arbiter.Arbiter.spawn_worker, "__code__", None)
-    *_, frame = sys._current_frames().values()  # newest thread first
+    *_, oldest = sys._current_frames().values()  # newest thread first
+    frame: FrameType | None = oldest
     while frame is not None:
         if frame.f_code is spawning:
             return frame.f_locals.get("worker")
