@@ -41,6 +41,8 @@ class Breakpoints:
         self._exceptions = Exceptions(on_exception)
         #: what the operator typed -> the canonical name of the file
         self._files: dict[str, str] = {}
+        #: and the other way round
+        self._names: dict[str, str] = {}
         self._awaited = functions.Awaited(self._arm_called)
         #: (id(code), line) -> MOD:QUALNAME
         self._functions: dict[tuple[int, int], str] = {}
@@ -63,19 +65,16 @@ class Breakpoints:
         if code is not None:
             self._arm(canonical(code.co_filename), line, code, [code])
             return 1
-        loaded = loaded_code(self._pause)
-        path = self._files.get(filename) or find(filename, loaded)
-        last = path.rpartition("/")[2]
-        names = [name for name in loaded if name.rpartition("/")[2] == last and canonical(name) == path]
-        codes = with_nested(code for name in names for code in loaded[name].values())
+        path, _, codes = self._look_up(filename, loaded_code(self._pause))
         if codes:
             need_code(filename, line, codes.values())
         self._files[filename] = path
+        self._names.setdefault(path, filename)
         self._arm(path, line, None, list(codes.values()))
         return sum(line in self._armed.lines_of(code) for code in codes.values())
 
     def disarm(self, filename: str, line: int, code: CodeType | None = None) -> None:
-        """As often as it was armed; what is not armed stays so."""
+        """However often it was armed. Without `code` also where a function's code alone has it."""
         path = canonical(code.co_filename) if code is not None else self._files.get(filename, filename)
         self._armed.remove(path, line, code)
         self._engine.disarm()
@@ -102,13 +101,30 @@ class Breakpoints:
         self._exceptions.add(name)
         self._engine.watch_exceptions(self._exceptions.raised)
 
+    def place(self, filename: str, line: int) -> tuple[str, int]:
+        """The file that `arm` would take, by the name that its code has, or will have; and the line.
+
+        Raises AgentError as `arm`.
+        """
+        loaded = loaded_code(self._pause)
+        path, names, codes = self._look_up(filename, loaded)
+        if codes:
+            need_code(filename, line, codes.values())
+        return (names[0] if names else path), line
+
+    def first_line(self, filename: str, line: int) -> int:
+        """The first line of the body of the function whose definition begins at `line`; `line` itself if none does."""
+        _, _, codes = self._look_up(filename, loaded_code(self._pause))
+        found = [first_line(code) for code in codes.values() if code.co_firstlineno == line and code.co_name[:1] != "<"]
+        return min(found, default=line)
+
+    def armed_as(self, co_filename: str) -> str:
+        """The name by which the file of such code was armed, or `co_filename`. Cheap enough for a thread that stops."""
+        return self._names.get(canonical(co_filename), co_filename)
+
     def expected_slowdown(self) -> str:
         """What the program pays while something is armed, one sentence; empty if nothing worth a word."""
         return str(self._engine.slowdown())
-
-    def path_of(self, filename: str) -> str:
-        """The canonical name of the file that was armed as `filename`: that of a frame is `canonical` of its code's."""
-        return self._files.get(filename, filename)
 
     def close(self) -> None:
         """Leave nothing in the process; in a thread of the agent's."""
@@ -118,6 +134,15 @@ class Breakpoints:
     def after_fork(self) -> None:
         """In a forked child, before `close`."""
         self._engine.after_fork()
+
+    def _look_up(
+        self, filename: str, loaded: dict[str, dict[int, CodeType]]
+    ) -> tuple[str, list[str], dict[int, CodeType]]:
+        """The canonical name of the file, the names that its code has, and all its code."""
+        path = self._files.get(filename) or find(filename, loaded)
+        last = {path.rpartition("/")[2], filename.rpartition("/")[2]}
+        names = [name for name in loaded if name.rpartition("/")[2] in last and canonical(name) == path]
+        return path, names, with_nested(code for name in names for code in loaded[name].values())
 
     def _arm_called(self, module: str, qualname: str, code: CodeType) -> tuple[str, int]:
         line = first_line(code)

@@ -10,7 +10,6 @@ from .lines import lines_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any
 
 _NONE: frozenset[int] = frozenset()
 
@@ -26,10 +25,10 @@ class Armed:
     """
 
     def __init__(self) -> None:
-        #: (canonical name, line), and how often it was armed
-        self._lines: dict[tuple[str, int], int] = {}
-        #: (id(code), line), the code object, and how often
-        self._single: dict[tuple[int, int], tuple[CodeType, int]] = {}
+        #: (canonical name, line)
+        self._lines: set[tuple[str, int]] = set()
+        #: (id(code), line), the code object, and the canonical name of its file
+        self._single: dict[tuple[int, int], tuple[CodeType, str]] = {}
         self._last_parts: frozenset[str] = frozenset()
         self.by_name: dict[str, frozenset[int]] = {}
         self.by_code: dict[int, tuple[ref[CodeType], frozenset[int]]] = {}
@@ -38,29 +37,28 @@ class Armed:
         return bool(self._lines or self._single)
 
     def add(self, path: str, line: int, code: CodeType | None) -> None:
+        """Once more is no more than once."""
         if code is None:
-            self._lines[path, line] = self._lines.get((path, line), 0) + 1
+            self._lines = self._lines | {(path, line)}
         else:
-            self._single[id(code), line] = code, self._single.get((id(code), line), (code, 0))[1] + 1
+            self._single[id(code), line] = code, path
         self._changed()
 
     def remove(self, path: str, line: int, code: CodeType | None) -> None:
-        table: dict[Any, Any] = self._lines if code is None else self._single
-        key = (path, line) if code is None else (id(code), line)
-        if key in table:
-            count = (table[key] if code is None else table[key][1]) - 1
-            if count:
-                table[key] = count if code is None else (code, count)
-            else:
-                del table[key]
+        """Without `code` in all code of the file, also where it was armed in one code object alone."""
+        if code is None:
+            self._lines = self._lines - {(path, line)}
+        for key, (one, name) in list(self._single.items()):
+            if key[1] == line and (one is code or (code is None and name == path)):
+                self._single.pop(key, None)
         self._changed()
 
     def clear(self) -> None:
-        self._lines, self._single = {}, {}
+        self._lines, self._single = set(), {}
         self._changed()
 
     def _changed(self) -> None:
-        names = [path for path, _ in list(self._lines)] + [code.co_filename for code, _ in list(self._single.values())]
+        names = [path for path, _ in self._lines] + [code.co_filename for code, _ in list(self._single.values())]
         self._last_parts = frozenset(name.rpartition("/")[2] for name in names)
         # in this order: who puts an old answer into a dictionary puts it into an old one
         self.by_name = {}
@@ -99,7 +97,7 @@ class Armed:
         if filename.rpartition("/")[2] not in self._last_parts:  # nor is it a link to one of them: those were resolved
             return _NONE
         path = canonical(filename)
-        lines = {line for name, line in list(self._lines) if name == path}
+        lines = {line for name, line in self._lines if name == path}
         lines.update(line for code, line in self._single_lines() if code.co_filename == filename)
         return frozenset(lines)
 

@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 
 
 class Conditions:
-    """`report(expression, text)` is called once for each expression that fails. In the program's threads nothing is
-    imported, and nothing is thrown but what a signal handler of the program has raised there."""
+    """`note` gets a line of text once for each expression that fails.
 
-    def __init__(self, report: Callable[[str, str], object]) -> None:
-        self._report = report
+    In the program's threads nothing is imported, and nothing is thrown but what a signal handler of the program has
+    raised there.
+    """
+
+    def __init__(self, note: Callable[[str], object]) -> None:
+        self._note = note
         self._compiled: dict[str, CodeType] = {}
         self._reported: set[str] = set()
 
@@ -27,7 +30,7 @@ class Conditions:
         except Exception as error:
             if expression not in self._reported:
                 self._reported.add(expression)
-                self._report(expression, shown_error(error))
+                self._note("condition %s is false here: %s" % (expression, shown_error(error)))
             return False
 
 

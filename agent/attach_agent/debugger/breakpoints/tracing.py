@@ -118,6 +118,9 @@ class TracingEngine:
 
     def _stop(self) -> None:
         if not self._started:
+            if self._closed:  # who steps through a thread may have put us back since
+                self._give_back()
+                self._clear_frames()
             return
         self._closed = True
         self._wake.release()
@@ -132,7 +135,6 @@ class TracingEngine:
             self._give_back()
             self._states.unforce_tracing()
             self._clear_frames()
-            self._entries = {self._alone: (None, 0)}
             self._started = False
 
     def _give_back(self) -> None:
@@ -254,9 +256,9 @@ class TracingEngine:
     def _pass_on(self, entry: Any, before: Any, frame: FrameType, event: str, arg: Any) -> Any:
         """Let `before` see this event as if it traced the thread; returns what is to trace the frame."""
         here = sys.gettrace()
+        if self._closed and here is entry:  # who stepped through this thread has put us back
+            sys.settrace(before)
         if before is None:
-            if here is entry:
-                sys.settrace(None)
             return None
         in_c = type(before).__name__ == "CTracer"
         if not in_c:  # it does not ask whether the thread is its own, and takes it (CTracer_call)
