@@ -415,6 +415,7 @@ class Session:
         self.stopping.close()
         self.joining.close()
         self.capture.close()
+        self.watchdog.closed()
         self.state = CLOSED
 
     def feed(self, text: str) -> None:
@@ -472,7 +473,7 @@ class Session:
             if interrupts is not None:
                 interrupts.send()
             self._lines.wake()
-            self.debugger.pause(0.002)
+            self.debugger.pause(0.002 if told else 0.1)
             if told and time.monotonic() > told:
                 told, self._stuck = 0.0, True
                 self.note("the thread is still in a call of C code; it goes on when that returns")
