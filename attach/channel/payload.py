@@ -63,6 +63,7 @@ PARTS = {
         "debugger.capture",
         "debugger.console",
         "debugger.debugger",
+        "debugger.foreign",
         "debugger.forking",
         "debugger.heartbeats",
         "debugger.joining",

@@ -77,7 +77,7 @@ def counts():
 
 
 def looks():
-    """What an attach could have left behind; but imported modules stay, with their hooks, and each answer is a thread."""
+    """What an attach could have left behind; but modules stay, with their hooks, and each answer is a thread."""
     seen = interior.look()
     for name in ("atexit", "main", "modules", "set_trace", "thread_states", "threads"):
         del seen[name]
@@ -144,7 +144,7 @@ def multiprocesses():
 
 
 def spawns():
-    return subprocess.run([sys.executable, "-c", "print(42)"], stdout=subprocess.PIPE, preexec_fn=tick).stdout.decode()
+    return subprocess.check_output([sys.executable, "-c", "print(42)"], preexec_fn=tick).decode()
 
 
 def replaces():
