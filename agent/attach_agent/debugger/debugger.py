@@ -182,7 +182,7 @@ def import_modules(importer: Any) -> dict[str, Any]:
     if absent:
         sys.modules["readline"] = None  # type: ignore[assignment]
     try:
-        names = ("pdb", "bdb", "traceback", "linecache", "codeop", "rlcompleter")
+        names = ("pdb", "bdb", "traceback", "pprint")
         return {name: importer.plain_import(name) for name in names}
     except Exception as error:
         raise AgentError("no-pdb", "pdb cannot be imported there: %s: %s" % (type(error).__name__, error)) from None
