@@ -13,8 +13,9 @@ from tests.support.processes import Target, running, wait_until
 from tests.support.terminal import Terminal, attach_on_terminal
 
 PROGRAM = TARGETS / "prompted.py"
-#: The oldest, and one of the others: what is tested here is on the operator's side.
+#: What is tested here is on the operator's side; where the process has a say, the oldest and the newest do.
 SOME = on_interpreters("3.12")
+ENDS = on_interpreters("3.8", "3.15")
 TERMINALS = pytest.mark.parametrize("term", ["dumb", "xterm"])
 
 
@@ -45,7 +46,7 @@ def stopped(operator: Terminal) -> Terminal:
     return operator
 
 
-@SOME
+@ENDS
 @TERMINALS
 def test_a_session(program: Target, term: str) -> None:
     """It says where it stopped and whose output is shown, takes pdb's commands, and says what it left."""
@@ -78,7 +79,7 @@ def test_end_of_input(program: Target) -> None:
     assert "detached (end of input), target resumed" in shown
 
 
-@SOME
+@ENDS
 @TERMINALS
 def test_statements_of_several_lines(program: Target, term: str) -> None:
     """A statement goes on until it is whole; a command of pdb's never does."""
@@ -107,7 +108,7 @@ def test_pasted_lines(program: Target) -> None:
         operator.wait_for(r"^3000")
 
 
-@SOME
+@ENDS
 def test_completion(program: Target) -> None:
     """Tab completes names of the stopped frame, attributes and commands; in a statement that goes on it indents."""
     with attach_on_terminal(program.pid, "debug", "--break", at("total"), term="xterm") as operator:
@@ -166,7 +167,7 @@ def test_interrupt_at_an_idle_prompt(program: Target, term: str) -> None:
         assert operator.ask("p 6 * 7") == "42"
 
 
-@SOME
+@ENDS
 @TERMINALS
 def test_interrupt_of_an_evaluation(program: Target, term: str) -> None:
     """Ctrl-C while something is evaluated raises KeyboardInterrupt in that, and nowhere else."""
@@ -179,7 +180,7 @@ def test_interrupt_of_an_evaluation(program: Target, term: str) -> None:
         assert operator.ask("p 6 * 7") == "42"
 
 
-@SOME
+@ENDS
 def test_interrupt_while_it_runs(program: Target) -> None:
     """Ctrl-C after `continue` stops the same thread again."""
     with attach_on_terminal(program.pid, "debug", "--thread", "working") as operator:

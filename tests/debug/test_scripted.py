@@ -12,6 +12,7 @@ from tests.support.processes import Target, running, wait_until
 
 PROGRAM = TARGETS / "prompted.py"
 SOME = on_interpreters("3.12")
+ENDS = on_interpreters("3.8", "3.15")
 
 
 def at(mark: str) -> str:
@@ -45,7 +46,7 @@ def piped(target: Target, text: str, *options: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-@SOME
+@ENDS
 def test_commands_from_a_pipe(program: Target) -> None:
     """Lines are fed one by one; stdout is what pdb says and no prompt, stderr what we say; the end detaches."""
     done = piped(program, "p self.apples\nn\np count + 1\ndef f():\n    return 77\n\nf()\n", "--break", at("total"))
@@ -57,7 +58,7 @@ def test_commands_from_a_pipe(program: Target) -> None:
     assert "detached (end of input), target resumed after" in done.stderr
 
 
-@SOME
+@ENDS
 def test_commands_of_the_command_line(program: Target) -> None:
     """-c runs commands at the first prompt, in their order; then the end of stdin detaches."""
     done = attach(program.pid, "debug", "--break", at("spend"), "-c", "p number + 41", "-c", "p 'two'")
@@ -85,7 +86,7 @@ def test_statement_that_ends_with_the_file(program: Target) -> None:
     assert done.code == 0, str(done)
 
 
-@SOME
+@ENDS
 def test_end_while_it_runs(program: Target) -> None:
     """When the input ends with `continue`, and nothing stops any more, it detaches."""
     done = piped(program, "c\n")
@@ -127,7 +128,7 @@ def test_reader_that_leaves(program: Target) -> None:
         assert "Traceback" not in operator.stderr.read()
 
 
-@SOME
+@ENDS
 def test_blocked_thread(blocked: Target) -> None:
     """A thread that waits in a call is not waited for: where it is and what else could be stopped, exit code 5."""
     done = attach(blocked.pid, "debug")
