@@ -36,9 +36,12 @@ class Debugged:
 
     @contextmanager
     def asked(self, path: str) -> Iterator["Future[Response]"]:
-        """A request that waits for its answer, for as long as the block lasts at most."""
-        with ThreadPoolExecutor(1) as clients:
-            yield clients.submit(self.get, path)
+        """A request of a client that waits for its answer meanwhile."""
+        client = ThreadPoolExecutor(1)
+        try:
+            yield client.submit(self.get, path)
+        finally:
+            client.shutdown(wait=False)  # who leaves with an exception has yet to end what the request waits for
 
 
 def line(mark: str, file: Path = SHOP) -> int:

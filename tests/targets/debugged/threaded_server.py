@@ -45,6 +45,12 @@ def working(name):
         time.sleep(0.01)
 
 
+def napping():
+    while True:
+        time.sleep(1.5)  # here: nap
+        vitals.note()  # here: awake
+
+
 def ticking():
     ticks = 0
     while True:  # a main thread that runs Python all the time, but for short sleeps
@@ -64,6 +70,7 @@ def main():
         threading.Thread(target=working, args=(name,), name=name, daemon=True).start()
     never.acquire()
     threading.Thread(target=never.acquire, name="stuck", daemon=True).start()
+    threading.Thread(target=napping, name="napper", daemon=True).start()
     print("port", server.server_port, flush=True)
     if sys.argv[1:] == ["sleeping"]:
         time.sleep(1000)  # here: asleep
