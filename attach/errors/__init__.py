@@ -57,6 +57,13 @@
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
     │   └── NotInterruptible          exit 1
+    ├── DebugError                  the process goes on
+    │   ├── DebugBusy                 exit 6
+    │   ├── DebugClosed               exit 1
+    │   ├── DebuggerUnavailable       exit 5
+    │   ├── DebuggerClassNotUsable    exit 2
+    │   ├── BreakpointNotUsable       exit 2
+    │   └── NoSuchThread              exit 2
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -94,6 +101,15 @@ from attach.errors.coverage import (
     TooManyNames,
     TracerUnavailable,
     UnknownName,
+)
+from attach.errors.debugging import (
+    BreakpointNotUsable,
+    DebugBusy,
+    DebugClosed,
+    DebugError,
+    DebuggerClassNotUsable,
+    DebuggerUnavailable,
+    NoSuchThread,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -159,6 +175,7 @@ __all__ = [
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
+    "BreakpointNotUsable",
     "CodeRunning",
     "CodeTooLarge",
     "ConfigurationNotUsable",
@@ -167,6 +184,11 @@ __all__ = [
     "CoverageRefused",
     "CoverageRunning",
     "DataFileNotWritable",
+    "DebugBusy",
+    "DebugClosed",
+    "DebugError",
+    "DebuggerClassNotUsable",
+    "DebuggerUnavailable",
     "GilHeld",
     "InjectionError",
     "InterpreterNotReady",
@@ -176,6 +198,7 @@ __all__ = [
     "NameNotUsable",
     "NoEvaluationPoint",
     "NoSuchProcess",
+    "NoSuchThread",
     "NotAProcess",
     "NotAttached",
     "NotDumpable",
