@@ -63,7 +63,9 @@
     │   ├── DebuggerUnavailable       exit 5
     │   ├── DebuggerClassNotUsable    exit 2
     │   ├── BreakpointNotUsable       exit 2
-    │   └── NoSuchThread              exit 2
+    │   ├── NoSuchThread              exit 2
+    │   ├── ThreadBlocked             exit 5
+    │   └── NothingStopped            exit 7
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -110,6 +112,8 @@ from attach.errors.debugging import (
     DebuggerClassNotUsable,
     DebuggerUnavailable,
     NoSuchThread,
+    NothingStopped,
+    ThreadBlocked,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -205,6 +209,7 @@ __all__ = [
     "NotInterruptible",
     "NotPython",
     "NothingMeasured",
+    "NothingStopped",
     "NothingToReport",
     "OptionNotUsable",
     "OtherProc",
@@ -227,6 +232,7 @@ __all__ = [
     "StoppedProcess",
     "TargetError",
     "TargetExited",
+    "ThreadBlocked",
     "ThreadNotStopping",
     "TooManyNames",
     "TracerUnavailable",

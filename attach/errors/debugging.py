@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from attach.errors.base import EXIT_BUSY, EXIT_FAILED, EXIT_UNSUPPORTED, EXIT_USAGE, AttachError
+from collections.abc import Sequence
+
+from attach.errors.base import (
+    EXIT_BUSY,
+    EXIT_FAILED,
+    EXIT_TIMEOUT,
+    EXIT_UNSUPPORTED,
+    EXIT_USAGE,
+    AttachError,
+)
 
 
 class DebugError(AttachError):
@@ -76,3 +85,34 @@ class NoSuchThread(DebugError):
 
     def __init__(self, pid: int, cause: str) -> None:
         super().__init__(cause, f"See the threads of the process:  attach {pid} threads")
+
+
+class ThreadBlocked(DebugError):
+    """The thread waits in a call, and would stop only after that; nobody is there to be asked for another one."""
+
+    slug = "thread-blocked"
+    exit_code = EXIT_UNSUPPORTED
+
+    def __init__(self, pid: int, thread: str, where: str, others: Sequence[str] = ()) -> None:
+        """`others` can be stopped."""
+        super().__init__(
+            f"{thread} of process {pid} cannot be stopped now: it is {where}",
+            (f"Stop another thread:  attach {pid} debug --thread {others[0]}\n" if others else "")
+            + f"Or stop what it runs next:  attach {pid} debug --break FILE:LINE\n"
+            f"See where all threads are:  attach {pid} threads",
+        )
+
+
+class NothingStopped(DebugError):
+    """What was armed did not happen within the time that was given."""
+
+    slug = "nothing-stopped"
+    exit_code = EXIT_TIMEOUT
+
+    def __init__(self, pid: int, target: str, seconds: float) -> None:
+        """`target` is what was waited for."""
+        super().__init__(
+            f"{target} did not come within {seconds:g} s in process {pid}; nothing is armed any more",
+            "Wait for longer with --wait SECONDS, or without a limit with --wait 0.\n"
+            f"See where the threads are:  attach {pid} threads",
+        )

@@ -10,9 +10,9 @@ from tests.support.terminal import Terminal, attach_on_terminal
 from tests.support.vitals import Before, assert_unharmed, before
 
 #: What says that the session is open, and waits for a thread to come by.
-ARMED = r"^attach: waiting"
+ARMED = r"^Waiting for .* gives up\.$"
 #: What says that it is over, and all goes on.
-DETACHED = r"^attach: detached \((?P<why>.*?)\)"
+DETACHED = r"^detached \((?P<why>.*?)\), (target resumed after [\d.]+ s|nothing was stopped), 0 breakpoints left$"
 
 _known: dict[int, Before] = {}
 
