@@ -61,6 +61,8 @@ PARTS = {
         "debugger.breakpoints.conditions",
         "debugger.breakpoints.logpoints",
         "debugger.capture",
+        "debugger.capture.running_test",
+        "debugger.capture.thread_streams",
         "debugger.console",
         "debugger.debugger",
         "debugger.forking",

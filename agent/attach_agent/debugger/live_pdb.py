@@ -95,9 +95,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
         def __init__(self, session: Session) -> None:
             self.session = session
             self.own_ident = session.ident
-            self.tracing = Tracing(self._dispatch)
-            #: one object, not a new one each time: it is compared by identity, here and in frames
+            #: one object, not a new one at each look: it is compared by identity
             self.trace_dispatch = self._dispatch
+            self.tracing = Tracing(self.trace_dispatch)
             #: the operator wants to go on, not to step
             self.going = False
             #: prompts so far
@@ -155,7 +155,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 return local
             session.stepping()
             self.tracing.begin(frame)
-            return self._dispatch
+            return self.trace_dispatch
 
         def _dispatch(self, frame: FrameType, event: str, arg: Any) -> Any:
             """The trace function of a thread that steps."""
@@ -165,7 +165,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             prompts = self.prompts
             local = self.tracing.chain(frame, event, arg)
             if prompts != self.prompts:  # an armed breakpoint of this very line, before Python 3.12
-                return local if not self.tracing.active else self._dispatch
+                return local if not self.tracing.active else self.trace_dispatch
             wanted = None
             if frame.f_code.co_filename[:13] != OWN_FILES and not session.ended:
                 told = self.told = (frame, frame.f_lineno) if session.will_tell(frame, event) else None
@@ -181,7 +181,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 return self._go_on(frame)
             if event == "call":
                 return self.tracing.entered(frame, wanted is not None)
-            return self._dispatch
+            return self.trace_dispatch
 
         # ---- what pdb and bdb do on their way ----
 

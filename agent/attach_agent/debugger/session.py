@@ -223,8 +223,8 @@ class Session:
         return self.stop(frame, "stopped")
 
     def join(self, frame: FrameType, why: str = "breakpoint()") -> bool:
-        """The program itself asks for a debugger; False if a session cannot take it now."""
-        if self.ended or (self._turn_of and self._turn_of != self.ident()):
+        """The program itself asks for a debugger; False if the session is over. It may pass by, as at a breakpoint."""
+        if self.ended:
             return False
         self.stop(frame, why)
         return True

@@ -162,6 +162,8 @@ class Debugger(Dialogue):
         reason, seconds = self.closed
         what = f"target resumed after {seconds:.1f} s" if self._stops else "nothing was stopped"
         self.screen.say(f"detached ({reason}), {what}, 0 breakpoints left")
+        if self.ended_by:
+            self.code = 128 + self.ended_by
         self.code = self.code or _exit_code(reason)
 
 

@@ -45,7 +45,7 @@ class Talker(Protocol):
 
 
 class Ended(Exception):
-    """SIGTERM or SIGHUP asks us to leave."""
+    """SIGTERM or SIGHUP asks us to leave at once."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -66,6 +66,10 @@ class Dialogue:
         self.screen = Screen()
         #: Why it was closed, and seconds that the process stood still; "" while it is open.
         self.closed: tuple[str, float] = ("", 0.0)
+        #: Whether `leave` was called.
+        self.leaving = False
+        #: The signal that asked us to leave, or 0.
+        self.ended_by = 0
         self.editor: editor.Editor = editor.choose(self.name, self._complete)
         self._commands: frozenset[str] = frozenset()
         self._typed: list[str] = []  # lines of a statement that goes on
@@ -74,7 +78,6 @@ class Dialogue:
         self._reading = False
         self._cancelled = False  # by Ctrl-C while reading
         self._ahead: list[Event] = []  # taken from the queue, to be taken next
-        self._leaving = False
         self._interrupted_at = -_TWICE
         self._over = threading.Event()
         self._signals = 0  # that came and were not taken yet
@@ -92,7 +95,7 @@ class Dialogue:
 
     def interrupted(self) -> None:
         """Ctrl-C while no line is read. A second one soon after it wants more than to interrupt."""
-        if self._leaving:
+        if self.leaving:
             raise KeyboardInterrupt
         again = time.monotonic() - self._interrupted_at < _TWICE
         self._interrupted_at = time.monotonic()
@@ -118,7 +121,7 @@ class Dialogue:
 
     def leave(self, reason: str) -> None:
         """Close; `run` returns when the process has said that it did, or after a while without that."""
-        self._leaving = True
+        self.leaving = True
         self.talker.close(reason)
         self.later("closed", _GRACE, lambda: self._close(reason, 0.0))
 
@@ -167,6 +170,7 @@ class Dialogue:
         if self._show(event):
             return
         self._evaluating = False
+        self._interrupted_at = -_TWICE
         if kind == "prompt":
             if len(values) > 1 and values[1]:
                 self._commands = frozenset(map(str, values[1]))
@@ -197,11 +201,17 @@ class Dialogue:
             return
         self._signals -= 1
         if number != signal.SIGINT:
-            raise Ended(number)
+            if self.leaving:
+                raise Ended(number)
+            self.ended_by = number
+            self.leave(signal.Signals(number).name)
+            return
         if self._reading:
             self._cancelled = True
-        else:
-            self.interrupted()
+            return
+        if self.editor.interactive:
+            self.screen.end_line()  # the terminal has shown ^C
+        self.interrupted()
 
     def _close(self, reason: str, seconds: float) -> None:
         self._timers.clear()
@@ -284,7 +294,7 @@ class Dialogue:
             if not self._show(event):
                 self._ahead.append(event)
                 return False
-        return True
+        return not self.leaving
 
     def _complete(self, text: str, line: str, begin: int, end: int) -> list[str]:
         """Candidates for a word, from the process; only such as can be shown."""
