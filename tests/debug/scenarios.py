@@ -1,20 +1,41 @@
 """What the scenarios of the debugger have in common: an operator at a terminal, and a server that is not harmed."""
 
 import re
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.debugged import SHOP, Debugged, line
+from tests.support.interpreters import Interpreter
 from tests.support.terminal import Terminal, attach_on_terminal
 from tests.support.vitals import Before, assert_unharmed, before
 
 #: What says that the session is open, and waits for a thread to come by.
-ARMED = r"^Waiting for .* gives up\.$"
+ARMED = r"^Waiting for .* gives up\."
 #: What says that it is over, and all goes on.
 DETACHED = r"^detached \((?P<why>.*?)\), (target resumed after [\d.]+ s|nothing was stopped), 0 breakpoints left$"
 
 _known: dict[int, Before] = {}
+_kept: dict[tuple[str, str], tuple[Debugged, ExitStack]] = {}
+
+
+def kept(name: str, interpreter: Interpreter, start: Callable[[], AbstractContextManager[Debugged]]) -> Debugged:
+    """The server that runs since the first scenario on this version, or a new one after one that went wrong."""
+    key = name, interpreter.minor
+    if key in _kept and _kept[key][0].pid not in _known:
+        _kept.pop(key)[1].close()
+    if key not in _kept:
+        stack = ExitStack()
+        server = stack.enter_context(start())
+        known(server)
+        _kept[key] = server, stack
+    return _kept[key][0]
+
+
+def stop_kept() -> None:
+    """End them all."""
+    while _kept:
+        _kept.popitem()[1][1].close()
 
 
 def known(server: Debugged) -> Before:
@@ -30,9 +51,11 @@ def scenario(
 ) -> Iterator[Terminal]:
     """``attach PID debug OPTIONS`` for as long as the block lasts; after it the server must be unharmed."""
     as_it_was = known(server)
+    del _known[server.pid]
     with attach_on_terminal(server.pid, "debug", *options, term=term) as operator:
         yield operator
     assert_unharmed(as_it_was, ignoring)
+    _known[server.pid] = as_it_was
 
 
 def wait_until_armed(operator: Terminal) -> None:

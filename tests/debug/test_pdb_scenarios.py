@@ -4,12 +4,12 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.debug.scenarios import (
     assert_at,
+    kept,
     scenario,
     wait_for_stop,
     wait_until_armed,
@@ -25,11 +25,10 @@ from tests.support.terminal import Terminal, attach_on_terminal
 FEW = ("3.8", "3.12", "3.15")
 
 
-@pytest.fixture(scope="module")
-def server(interpreter: Interpreter) -> Iterator[Debugged]:
+@pytest.fixture
+def server(interpreter: Interpreter) -> Debugged:
     """The threaded server."""
-    with debugged.threaded(interpreter.path) as running:
-        yield running
+    return kept("threaded", interpreter, lambda: debugged.threaded(interpreter.path))
 
 
 def leave(operator: Terminal) -> None:
@@ -169,8 +168,7 @@ def test_interact(server: Debugged) -> None:
             operator.wait_for(r"^>>> ")
             assert operator.ask("unit * 2") == "14"
             assert "ZeroDivisionError" in operator.ask("1 / 0")
-            operator.end_of_input()
-            operator.wait_for(r"^\(Pdb\) ")
+            operator.ask("exit()")
             assert operator.ask("p unit") == "7"
             operator.send("q")
             assert answer.result(30) == Response(200, "63")

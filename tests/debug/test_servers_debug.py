@@ -8,6 +8,7 @@ import pytest
 
 from tests.debug.scenarios import (
     assert_at,
+    kept,
     scenario,
     wait_for_stop,
     wait_until_armed,
@@ -23,11 +24,10 @@ ASYNCIO = PROGRAMS / "asyncio_server.py"
 ASGI = PROGRAMS / "asgi_app.py"
 
 
-@pytest.fixture(scope="module")
-def asyncio_server(interpreter: Interpreter) -> Iterator[Debugged]:
+@pytest.fixture
+def asyncio_server(interpreter: Interpreter) -> Debugged:
     """asyncio streams."""
-    with debugged.asyncio(interpreter.path) as server:
-        yield server
+    return kept("asyncio", interpreter, lambda: debugged.asyncio(interpreter.path))
 
 
 def change_a_price(server: Debugged, *options: object) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.support.command import ATTACH, environment
 DEADLINE = 30.0  # seconds: far more than an answer takes on a busy machine
 ROWS, COLUMNS = 50, 200
 
-PROMPT = r"(?:^|[\r\n])(?P<prompt>\(+(?:Pdb|com)\)+|>>>|\.\.\.) "
+PROMPT = r"(?:^|[\r\n])(?P<prompt>\(+(?:Pdb|com)\)+|>>>) "
 #: What moves a cursor, gives colours, or switches bracketed paste (ECMA-48): CSI and OSC sequences.
 SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[=>])|\x01|\x02")
 
@@ -43,7 +44,7 @@ class Terminal:
         return "".join(self._shown)
 
     def wait_for(self, pattern: str, timeout: float = DEADLINE) -> str:
-        """What is shown until the first match of `pattern` (MULTILINE), which is part of it."""
+        """What is shown until the first match of `pattern` (MULTILINE; lines end in CR LF there), which is part of it."""
         return self._expect(re.compile(pattern, re.MULTILINE), timeout)
 
     def wait_for_prompt(self, timeout: float = DEADLINE) -> str:
@@ -125,7 +126,14 @@ def attach_on_terminal(
 
     An exception out of the block gets the screen as a note.
     """
-    command = [*ATTACH, *map(str, args)]
+    with tempfile.TemporaryDirectory(prefix="live-attach-test-") as state:  # for what is remembered of lines typed
+        own = {**environment(), "XDG_STATE_HOME": state, "TERM": term, **(env or {})}
+        with _spawned([*ATTACH, *map(str, args)], own, cwd) as terminal:
+            yield terminal
+
+
+@contextmanager
+def _spawned(command: list[str], env: Mapping[str, str], cwd: Path | None) -> Iterator[Terminal]:
     child = pexpect.spawn(
         command[0],
         command[1:],
@@ -134,7 +142,7 @@ def attach_on_terminal(
         dimensions=(ROWS, COLUMNS),
         timeout=DEADLINE,
         cwd=cwd,
-        env={**environment(), "TERM": term, **(env or {})},
+        env=env,
     )
     child.delaybeforesend = None  # it is there for programs that switch echo off
     terminal = Terminal(child)

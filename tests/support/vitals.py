@@ -117,6 +117,8 @@ def _inner_differences(old: dict[str, Any], new: dict[str, Any], ignoring: Colle
         if name == "modules":  # what a debugger imports of the standard library may stay
             came = {module.partition(".")[0] for module in set(new[name]) - set(old[name])}
             found += [f"modules: + {module}" for module in sorted(came - sys.stdlib_module_names)]
+        elif name == "set_trace" and old[name] is None:  # pdb was not there
+            found += [f"{name}: {new[name]}"] if new[name] not in (None, "pdb.set_trace") else []
         elif old[name] != new[name]:
             found.append(f"{name}: {old[name]} -> {new[name]}")
     return found

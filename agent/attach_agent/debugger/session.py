@@ -83,7 +83,8 @@ class Session:
         """Everything that may fail, before anything of the program is touched."""
         modules, options, importer = self.modules, self.options, self.debugger.importer
         try:
-            self.pdb = live(base, modules)(self)
+            with WithoutReadline():
+                self.pdb = live(base, modules)(self)
         except Exception as error:
             text = "%s cannot be made: %s: %s" % (base.__qualname__, type(error).__name__, error)
             raise AgentError("pdbcls", text) from None
@@ -484,3 +485,16 @@ class Session:
         if self.passed_by:
             self.note("breakpoints were passed %d times while a thread was stopped" % self.passed_by)
         self.put("closed", self.ended, self._stopped_seconds)
+
+
+class WithoutReadline:
+    """In the block readline cannot be imported: it would take over a terminal, and handle SIGWINCH."""
+
+    def __enter__(self) -> None:
+        self._absent = "readline" not in sys.modules
+        if self._absent:
+            sys.modules["readline"] = None  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        if self._absent and sys.modules.get("readline") is None:
+            sys.modules.pop("readline", None)

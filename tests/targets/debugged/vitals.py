@@ -53,9 +53,9 @@ def _plain(_number):
 
 
 def _print(number):
-    if number % 10 == 0:
-        print("heartbeat", number // 10, flush=True)
-        logger.warning("logged %d", number // 10)
+    if number % 50 == 0:
+        print("heartbeat", number // 50, flush=True)
+        logger.warning("logged %d", number // 50)
 
 
 def _import(number):
@@ -68,12 +68,11 @@ def _import(number):
 
 def look():
     """Plain values: equal to an earlier look if nothing was left behind."""
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    hooks = (sys.displayhook, sys.breakpointhook, getattr(sys.modules.get("pdb"), "set_trace", None))
+    things = (sys.stdin, sys.stdout, sys.stderr, sys.displayhook, sys.breakpointhook)
     return {
         "interior": interior.look(),
         "tracers": sorted(set(tracers.values())),
-        "identities": [id(thing) for thing in streams + hooks],
+        "identities": [id(thing) for thing in things],
     }
 
 
