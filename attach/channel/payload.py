@@ -65,6 +65,7 @@ PARTS = {
         "debugger.capture.thread_streams",
         "debugger.console",
         "debugger.debugger",
+        "debugger.foreign",
         "debugger.forking",
         "debugger.heartbeats",
         "debugger.joining",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from ..interrupts import Interrupts
+from .foreign import OperatorInterrupt
 from .tracing import Tracing
 
 TYPE_CHECKING = False
@@ -31,6 +32,9 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     format_exception_only = modules["traceback"].format_exception_only
 
     class Evaluating(base):  # type: ignore[misc]
+        #: (our displayhook, the program's) while a statement is evaluated
+        hooked: tuple[Any, Any] | None = None
+
         def default(self, line: str) -> None:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
             text = line[1:].lstrip() if line[:1] == "!" else line
@@ -54,9 +58,14 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             except BaseException as error:
                 self.error(format_exception_only(type(error), error)[-1].strip())
 
+        def error(self, text: str) -> None:
+            """Of an exception that is being handled here: it may not be the operator's."""
+            self.own_session.take_foreign(sys.exc_info()[1])
+            super().error(text)
+
         def _execute(self, code: Any, module_globals: dict[str, Any], names: Any) -> None:
             """A statement; the values of expressions in it go to the operator, other threads' to whom they belong."""
-            ident, here, before = self.own_ident, self.own_ident(), sys.displayhook
+            ident, here, before = self.own_session.ident, self.own_session.ident(), sys.displayhook
 
             def show(value: object) -> None:
                 if ident() != here:
@@ -64,12 +73,14 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 elif value is not None:
                     self.message(repr(value))
 
+            self.hooked = show, before
             sys.displayhook = show
             try:
                 exec(code, module_globals, names)
             finally:
                 if sys.displayhook is show:
                     sys.displayhook = before
+                self.hooked = None
 
         def do_run(self, _arg: str) -> None:
             """run | restart
@@ -93,8 +104,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
 
     class LivePdb(safe):  # type: ignore[misc,valid-type]
         def __init__(self, session: Session) -> None:
-            self.session = session
-            self.own_ident = session.ident
+            self.session = self.own_session = session
             #: one object, not a new one at each look: it is compared by identity
             self.trace_dispatch = self._dispatch
             self.tracing = Tracing(self.trace_dispatch)
@@ -240,6 +250,12 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             with tables:
                 self.clear_bpbynumber(breakpoint.number)
 
+        def abandon(self) -> None:
+            """In a forked child, to which the stopped thread has not come along."""
+            tables.abandon()
+            if self.hooked is not None and sys.displayhook is self.hooked[0]:
+                sys.displayhook = self.hooked[1]
+
         # ---- for the operator's editor ----
 
         def command_names(self) -> tuple[str, ...]:
@@ -261,7 +277,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
 
         def onecmd(self, line: str) -> Any:
             """One command, during which Ctrl-C interrupts it, and nothing else."""
-            interrupts = Interrupts()
+            interrupts = Interrupts(OperatorInterrupt)
             try:
                 try:
                     self.session.evaluating(interrupts)
@@ -271,7 +287,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                     interrupts.end()
                     self.session.evaluated(interrupts, self.breaks)
             except KeyboardInterrupt:
-                interrupts.end()
+                interrupts.finish()
                 self.session.evaluated(interrupts, self.breaks)
                 self.message("*** KeyboardInterrupt")
                 return bool(self.session.ended)
@@ -302,7 +318,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """
             names = getattr(self, "curframe_locals", None)
             nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
-            nested.own_ident = self.own_ident
+            nested.own_session = self.session
             nested.use_rawinput = 0
             nested.pyrepl_input = None
             nested.prompt = "(%s) " % self.prompt.strip()
@@ -351,6 +367,12 @@ class Tables:
             owner = self._owner
             self._ours = owner.next, owner.bplist, owner.bpbynumber
             owner.next, owner.bplist, owner.bpbynumber = self._theirs
+
+    def abandon(self) -> None:
+        """The thread that is in the block is no more."""
+        if self._depth:
+            self._depth = 1
+            self.__exit__()
 
 
 def outermost(frame: FrameType) -> FrameType:
