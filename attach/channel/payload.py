@@ -55,6 +55,16 @@ PARTS = {
         "coverage.probes.selftest",
         "coverage.probes.tables",
     ),
+    "looking": (
+        "looking",
+        "looking.frames",
+        "looking.graph",
+        "looking.names",
+        "looking.picture",
+        "looking.shown",
+        "looking.tasks",
+        "stacks",
+    ),
     "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),
 }
 

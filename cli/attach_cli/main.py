@@ -25,6 +25,7 @@ COMMANDS = {
     "reset-coverage": ("reset_coverage", "Forget what was recorded, go on measuring."),
     "stop-coverage": ("stop_coverage", "Stop measuring; the data stays for snapshots."),
     "exec": ("exec", "Run code in the process; its output comes here."),
+    "threads": ("threads", "Show what every thread and asyncio task does."),
     "status": ("status", "Show the agent and what it does."),
     "detach": ("detach", "Remove the agent completely."),
     "ps": ("ps", "List the Python processes."),
