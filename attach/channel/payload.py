@@ -103,6 +103,16 @@ PARTS = {
         "threadmoves",
         "threadstates",
     ),
+    "looking": (
+        "looking",
+        "looking.frames",
+        "looking.graph",
+        "looking.names",
+        "looking.picture",
+        "looking.shown",
+        "looking.tasks",
+        "stacks",
+    ),
     "run": ("run", "aftermath", "interrupts", "source", "stand_in", "streams", "tracebacks"),
 }
 
