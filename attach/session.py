@@ -13,7 +13,8 @@ from attach import running
 from attach.channel import payload, rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.coverage import Coverage
-from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, NotAttached
+from attach.debugging import Debugging
+from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, DebugBusy, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
 from attach_agent import wire
@@ -35,6 +36,7 @@ class Session:
         #: How the agent got in: "remote-exec", "ptrace", or "present".
         self.method = method
         self.coverage = Coverage(process, connection)
+        self.debugging = Debugging(process, connection)
 
     @classmethod
     def attach(
@@ -161,11 +163,14 @@ class Session:
     def detach(self) -> None:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay.
 
-        CodeRunning, and nothing is changed, while somebody's code runs in the process.
+        CodeRunning, and nothing is changed, while somebody's code runs in the process; DebugBusy while
+        somebody debugs it.
         """
         try:
             self._leave("detach")
         except RemoteError as error:
+            if error.slug == "debug-busy":
+                raise DebugBusy(self.process.pid, error.message) from None
             if error.slug != "code-running":
                 raise
             raise CodeRunning(self.process.pid) from None

@@ -14,7 +14,7 @@ from .aftermath import forget_hub, forget_thread
 from .errors import AgentError
 from .interrupts import Interrupts
 from .source import OperatorSource
-from .streams import STDERR, Ownership, StandIns, own_streams
+from .streams import STDERR, Ownership, own_streams, stand_ins
 from .tracebacks import formatted, show_lines
 
 TYPE_CHECKING = False
@@ -41,9 +41,8 @@ class Runs:
         self.importer = importer
         self.threads = threads
         self.lock = lock
-        #: C's own, which gevent replaces in one case and not in the other; only told apart, never handed out
-        self.ident = importer.native(_thread, "get_ident", "get_native_id")
-        self.stand_ins = StandIns(self.ident, importer.alone("attach_agent.stand_in"))
+        self.stand_ins = stand_ins(importer)
+        self.ident = self.stand_ins.ident
         self.active: set[Run] = set()
         self.of_connection: dict[Any, Run] = {}
 
@@ -53,7 +52,7 @@ class Runs:
             raise AgentError("agent-failed", "one connection carries one run")
         run = Run(self, source, text, filename, list(argv))
         with self.lock:
-            self.stand_ins.place()
+            self.stand_ins.place(self)
             self.active.add(run)
         self.of_connection[connection] = run
         try:
@@ -84,11 +83,11 @@ class Runs:
         with self.lock:
             self.active.discard(run)
             if not self.active:
-                self.stand_ins.remove()
+                self.stand_ins.remove(self)
 
     def close(self) -> None:
         """In a forked child, to which the threads of the runs did not come along."""
-        self.stand_ins.remove()
+        self.stand_ins.remove(self)
 
 
 class Run:

@@ -57,6 +57,15 @@
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
     │   └── NotInterruptible          exit 1
+    ├── DebugError                  the process goes on
+    │   ├── DebugBusy                 exit 6
+    │   ├── DebugClosed               exit 1
+    │   ├── DebuggerUnavailable       exit 5
+    │   ├── DebuggerClassNotUsable    exit 2
+    │   ├── BreakpointNotUsable       exit 2
+    │   ├── NoSuchThread              exit 2
+    │   ├── ThreadBlocked             exit 5
+    │   └── NothingStopped            exit 7
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -94,6 +103,17 @@ from attach.errors.coverage import (
     TooManyNames,
     TracerUnavailable,
     UnknownName,
+)
+from attach.errors.debugging import (
+    BreakpointNotUsable,
+    DebugBusy,
+    DebugClosed,
+    DebugError,
+    DebuggerClassNotUsable,
+    DebuggerUnavailable,
+    NoSuchThread,
+    NothingStopped,
+    ThreadBlocked,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -159,6 +179,7 @@ __all__ = [
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
+    "BreakpointNotUsable",
     "CodeRunning",
     "CodeTooLarge",
     "ConfigurationNotUsable",
@@ -167,6 +188,11 @@ __all__ = [
     "CoverageRefused",
     "CoverageRunning",
     "DataFileNotWritable",
+    "DebugBusy",
+    "DebugClosed",
+    "DebugError",
+    "DebuggerClassNotUsable",
+    "DebuggerUnavailable",
     "GilHeld",
     "InjectionError",
     "InterpreterNotReady",
@@ -176,12 +202,14 @@ __all__ = [
     "NameNotUsable",
     "NoEvaluationPoint",
     "NoSuchProcess",
+    "NoSuchThread",
     "NotAProcess",
     "NotAttached",
     "NotDumpable",
     "NotInterruptible",
     "NotPython",
     "NothingMeasured",
+    "NothingStopped",
     "NothingToReport",
     "OptionNotUsable",
     "OtherProc",
@@ -204,6 +232,7 @@ __all__ = [
     "StoppedProcess",
     "TargetError",
     "TargetExited",
+    "ThreadBlocked",
     "ThreadNotStopping",
     "TooManyNames",
     "TracerUnavailable",

@@ -24,6 +24,7 @@ COMMANDS = {
     "snapshot": ("snapshot", "Report what ran so far, without stopping."),
     "reset-coverage": ("reset_coverage", "Forget what was recorded, go on measuring."),
     "stop-coverage": ("stop_coverage", "Stop measuring; the data stays for snapshots."),
+    "debug": ("debug", "Stop a thread at a pdb prompt; the process survives it."),
     "exec": ("exec", "Run code in the process; its output comes here."),
     "status": ("status", "Show the agent and what it does."),
     "detach": ("detach", "Remove the agent completely."),
