@@ -108,6 +108,8 @@ class Debugging:
                 control.load("debugger")
                 with translated(self.process.pid):
                     number = control.call("debug_open", options.pairs())
+                for connection in (control, output):  # what is evaluated may hold the GIL for as long as it likes
+                    connection.wait_without_limit()
             except BaseException:
                 output.abort()
                 raise

@@ -180,7 +180,7 @@ class Debugger(Dialogue):
 
 def _exit_code(reason: str) -> int:
     """By the reason that the session was closed for: the operator's, a limit, somebody else, a fault."""
-    if reason in ("quit", "EOF", "end of input") or reason.startswith("--wait"):
+    if reason in ("quit", "EOF", "end of input") or reason.startswith("--wait") or reason.endswith("logged"):
         return 0
     if "--" in reason:  # the option that would have given more time
         return EXIT_TIMEOUT

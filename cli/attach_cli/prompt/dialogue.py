@@ -30,8 +30,8 @@ _AGAIN = 0.05
 _GRACE = 5.0
 #: Seconds within which Ctrl-C twice means more than once.
 _TWICE = 2.0
-#: Signals that wait to be taken: one more ends us.
-_PATIENT_SIGNALS = 2
+#: Seconds after which a signal that is not dealt with shows that the process does not answer.
+_STUCK = 0.5
 
 
 class Talker(Protocol):
@@ -80,7 +80,8 @@ class Dialogue:
         self._ahead: list[Event] = []  # taken from the queue, to be taken next
         self._interrupted_at = -_TWICE
         self._over = threading.Event()
-        self._signals = 0  # that came and were not taken yet
+        self._undone: list[float] = []  # when signals came that are not dealt with yet
+        self._told_stuck = False
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._wakes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._timers: dict[str, tuple[float, Callable[[], None]]] = {}
@@ -197,15 +198,18 @@ class Dialogue:
         return True
 
     def _signalled(self, number: int) -> None:
-        if number == signal.SIGCONT:
-            return
-        self._signals -= 1
-        if number != signal.SIGINT:
-            if self.leaving:
-                raise Ended(number)
-            self.ended_by = number
-            self.leave(signal.Signals(number).name)
-            return
+        try:
+            if number == signal.SIGINT:
+                self._ctrl_c()
+            elif number != signal.SIGCONT:
+                if self.leaving:
+                    raise Ended(number)
+                self.ended_by = number
+                self.leave(signal.Signals(number).name)
+        finally:
+            self._undone.clear()
+
+    def _ctrl_c(self) -> None:
         if self._reading:
             self._cancelled = True
             return
@@ -265,6 +269,7 @@ class Dialogue:
             shown = console.escaped("...".ljust(len(prompt.rstrip())) + " " if self._typed else prompt)
             self._reading = True
             self._cancelled = False
+            self._undone.clear()
             try:
                 self._pasted = self.editor.read(shown, filled).split("\n")
             except editor.Woken as woken:
@@ -360,9 +365,12 @@ class Dialogue:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: object) -> None:
-        """A signal is an event; only when they are not taken, as the process does not answer, it ends us at once."""
+        """A signal is an event. When such events are not dealt with, as the process does not answer, it ends us."""
         if number != signal.SIGCONT:  # which has the line drawn anew
-            self._signals += 1
-            if self._signals > _PATIENT_SIGNALS:
-                raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
+            self._undone.append(time.monotonic())
+            if self._undone[-1] - self._undone[0] > _STUCK:
+                if self._told_stuck:
+                    raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
+                self._told_stuck = True
+                console.say("\nattach: the process does not answer; Ctrl-C once more leaves it")
         self._arrive(("signal", number))
