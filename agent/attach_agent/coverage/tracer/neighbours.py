@@ -44,6 +44,14 @@ def set_thread_hook(old: Any, new: Any) -> None:
         threading.__dict__["_trace_hook"] = new
 
 
+def behind(item: Any) -> Any:
+    """The trace function that a breakpoint's comes before, in whose place it stands and to which it hands each event
+    (``debugger.breakpoints.tracing``); any other as it is."""
+    while type(item) is type(behind) and "live_attach" in item.__dict__:
+        item = item.__dict__["live_attach"]
+    return item
+
+
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
     kind = type(item)
