@@ -45,8 +45,10 @@ def set_thread_hook(old: Any, new: Any) -> None:
 
 
 def behind(item: Any) -> Any:
-    """The trace function that a breakpoint's comes before, in whose place it stands and to which it hands each event
-    (``debugger.breakpoints.tracing``); any other as it is."""
+    """Behind the trace function of a breakpoint the one that it hands each event to; any other as it is.
+
+    See ``debugger.breakpoints.tracing``.
+    """
     while type(item) is type(behind) and "live_attach" in item.__dict__:
         item = item.__dict__["live_attach"]
     return item
