@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .live_pdb import no_readline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False
@@ -177,18 +178,13 @@ def main_ident() -> int:
 
 
 def import_modules(importer: Any) -> dict[str, Any]:
-    """What a prompt needs, imported before anything is stopped. Not ``readline``: it would take over a terminal."""
-    absent = "readline" not in sys.modules
-    if absent:
-        sys.modules["readline"] = None  # type: ignore[assignment]
+    """What a prompt needs, imported before anything is stopped."""
+    names = ("pdb", "bdb", "traceback", "linecache", "codeop", "rlcompleter")
     try:
-        names = ("pdb", "bdb", "traceback", "linecache", "codeop", "rlcompleter")
-        return {name: importer.plain_import(name) for name in names}
+        with no_readline:
+            return {name: importer.plain_import(name) for name in names}
     except Exception as error:
         raise AgentError("no-pdb", "pdb cannot be imported there: %s: %s" % (type(error).__name__, error)) from None
-    finally:
-        if absent and sys.modules.get("readline") is None:
-            sys.modules.pop("readline", None)
 
 
 def debugger_class(importer: Any, modules: dict[str, Any], wanted: str) -> type[Any]:

@@ -32,6 +32,10 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     format_exception_only = modules["traceback"].format_exception_only
 
     class Evaluating(base):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            with no_readline:
+                super().__init__(**options)
+
         #: (our displayhook, the program's) while a statement is evaluated
         hooked: tuple[Any, Any] | None = None
 
@@ -340,6 +344,20 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.lastcmd = nested.lastcmd
 
     return LivePdb
+
+
+class NoReadline:
+    """For the time of the block nobody can import ``readline`` for the first time: it takes over a terminal."""
+
+    def __enter__(self) -> None:
+        sys.modules.setdefault("readline", None)  # type: ignore[arg-type]
+
+    def __exit__(self, *_: object) -> None:
+        if sys.modules.get("readline", self) is None:
+            sys.modules.pop("readline", None)
+
+
+no_readline = NoReadline()
 
 
 class Tables:
