@@ -53,6 +53,19 @@ class Faulty:
         """What the function of this name gives, in a thread of its own."""
         return ask(self.target.port, name, *arguments)
 
+    def tell(self, name: str, *arguments: object) -> None:
+        """Call a function that never gives an answer."""
+        with contextlib.suppress(OSError, ValueError):
+            self.ask(name, *arguments)
+
+    @contextmanager
+    def asking(self, name: str, take: Callable[[Any], object]) -> Iterator[None]:
+        """`ask` meanwhile; the block ends when there is the answer, which `take` has."""
+        asker = threading.Thread(target=lambda: take(self.ask(name)), daemon=True)
+        asker.start()
+        yield
+        asker.join(30)
+
     def assert_goes_on(self, *counts: str) -> None:
         """What is counted goes on, and nothing came out of a line of the program."""
         first = self.ask("counts")
