@@ -149,9 +149,9 @@ class Operator:
     def wait_for_prompt(self) -> None:
         self.wait_for("prompt")
 
-    def wait_for_end_or_prompt(self) -> None:
-        """The session is over, or wants a line, or has let the thread go on."""
-        self.wait_for("", lambda event: event[0] in ("closed", "prompt", "resumed"))
+    def wait_for_any(self, *kinds: str) -> str:
+        """The kind of the next event of one of these."""
+        return str(self.wait_for("", lambda event: event[0] in kinds)[0])
 
     def ask(self, text: str) -> str:
         """Feed a line; what is printed until the next prompt."""

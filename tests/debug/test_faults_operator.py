@@ -6,7 +6,7 @@ import time
 import pytest
 
 from attach import attach
-from attach.errors import DebugBusy, DebugClosed
+from attach.errors import DebugBusy
 from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, operator
 from tests.support.command import assert_explained, succeed
 from tests.support.command import attach as command
@@ -17,6 +17,7 @@ VERSIONS = on_interpreters("3.8", "3.11", "3.12", "3.15")
 ENDLESS = "while True: pass\n"
 #: Longer than what waits in the agent and in the pipe.
 HUGE = "p 'x' * 50_000_000\n"
+LINES = ("p value\n", "where\n", "step\n", "next\n", "until\n", "break\n", "continue\n", "quit\n")
 
 
 def _waiting(_command: Commander) -> None:
@@ -129,22 +130,10 @@ def test_class_that_fails(interpreter: Interpreter) -> None:
         for method in methods:
             try:
                 with operator(program.pid, breaks=(WORK,), pdbcls=f"faulty_pdb:fails_in_{method}") as user:
-                    user.wait_for_end_or_prompt()
-                    for line in (
-                        "p value\n",
-                        "where\n",
-                        "step\n",
-                        "next\n",
-                        "until\n",
-                        "break\n",
-                        "continue\n",
-                        "quit\n",
-                    ):
-                        try:
-                            user.debug.feed(line)
-                        except DebugClosed:
+                    for line in LINES:
+                        if user.wait_for_any("closed", "prompt", "resumed") == "closed":
                             break
-                        user.wait_for_end_or_prompt()
+                        user.debug.feed(line)
             except Exception as error:
                 error.add_note(f"in {method}")
                 assert "it fails in" in str(error) or "fails_in" in str(error), error

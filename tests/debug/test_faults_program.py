@@ -29,7 +29,7 @@ def assert_child_clean(program: Faulty, seen: dict[str, object]) -> None:
 def test_fork(interpreter: Interpreter) -> None:
     """What the program forks, while it is armed or a thread is stopped, is a child without a debugger, which serves."""
     with faulty(interpreter.path) as program:
-        with operator(program.pid, breaks=(TICK, WORK), exception="ZeroDivisionError") as user:
+        with operator(program.pid, breaks=(TICK, WORK)) as user:
             user.wait_for_prompt()
             for how in ("forks", "multiprocesses"):
                 assert_child_clean(program, program.ask(how))
@@ -43,7 +43,7 @@ def test_fork(interpreter: Interpreter) -> None:
 def test_fork_while_armed(interpreter: Interpreter) -> None:
     """With breakpoints armed, and nothing stopped, a child has none."""
     with faulty(interpreter.path) as program:
-        with operator(program.pid, breaks=(FORK,), functions=("__main__:ends",)) as user:
+        with operator(program.pid, breaks=(FORK,)) as user:
             user.wait_for("note")
             assert_child_clean(program, program.ask("multiprocesses"))
         program.assert_as_before()
@@ -72,7 +72,7 @@ def test_fork_at_the_prompt(interpreter: Interpreter) -> None:
     with faulty(interpreter.path) as program, operator(program.pid, breaks=(WORK,)) as user:
         user.wait_for_prompt()
         user.ask("import os\n")
-        assert user.ask("os.waitpid(os.fork(), 0)[1]\n") in ("0\n", "")
+        assert user.ask("os.waitpid(os.fork(), 0)[1]\n").endswith("0\n")  # 3.12 and later warn before
         assert program.target.children() == []
         user.debug.close()
         user.wait_for("closed")
@@ -107,7 +107,6 @@ def test_orderly_end(interpreter: Interpreter) -> None:
         assert program.target.wait_for_end() == 0
         with pytest.raises(TargetExited):
             user.wait_for("never")
-        assert ("closed", "the program is ending") in [event[:2] for event in user.events]
 
 
 def _at_the_prompt(_user: Operator) -> None:

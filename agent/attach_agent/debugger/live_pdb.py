@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from ..interrupts import Interrupts
+from .breakpoints.postmortem import chain, subject, visible
 from .foreign import OperatorInterrupt
 from .tracing import Tracing
 
@@ -32,10 +33,6 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     format_exception_only = modules["traceback"].format_exception_only
 
     class Evaluating(base):  # type: ignore[misc]
-        def __init__(self, **options: Any) -> None:
-            with no_readline:
-                super().__init__(**options)
-
         #: (our displayhook, the program's) while a statement is evaluated
         hooked: tuple[Any, Any] | None = None
 
@@ -121,10 +118,13 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.tables = tables
             #: where the breakpoint of a function is, by where its definition begins
             self.moved: dict[tuple[str, int], int] = {}
+            #: what was raised where the thread is stopped
+            self.exception: BaseException | None = None
             self.depth = 0
             super().__init__(stdin=session.console, stdout=session.console, nosigint=True, readrc=False)
             self.use_rawinput = 0
             self.pyrepl_input = None
+            self.colorize = session.options["color"]  # Python 3.14 and later
             self.prompt = "(Pdb) "
             self.quitting = False
 
@@ -151,10 +151,12 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             return self._go_on(frame)
 
         def _show_exception(self, frame: FrameType, exception: BaseException) -> None:
-            text = format_exception_only(type(exception), exception)[-1].strip()
-            self.message(text)
-            chains = sys.version_info >= (3, 13) and exception.__traceback__ is not None
-            self.interaction(frame, exception if chains else exception.__traceback__)
+            self.message(format_exception_only(type(exception), exception)[-1].strip())
+            self.exception = exception
+            try:
+                self.interaction(frame, subject(exception))
+            finally:
+                self.exception = None
 
         def _go_on(self, frame: FrameType) -> Any:
             """After a prompt: trace this thread if the operator steps, else leave it as it was."""
@@ -174,7 +176,10 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
         def _dispatch(self, frame: FrameType, event: str, arg: Any) -> Any:
             """The trace function of a thread that steps."""
             session = self.session
-            if not self.tracing.active or session.stopped_in() != session.ident():  # kept by a frame, or by a copy
+            if not self.tracing.active or session.stopped_in() != session.ident():
+                # kept by the state of another greenlet, or copied to another thread by the program
+                if sys.gettrace() is self.trace_dispatch:
+                    sys.settrace(None)
                 return None
             prompts = self.prompts
             local = self.tracing.chain(frame, event, arg)
@@ -316,12 +321,23 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.set_continue()
             return True
 
+        def do_pp(self, arg: str) -> None:
+            """pp expression
+            Pretty-print the value of the expression, as wide as the operator's terminal.
+            """
+            try:
+                value = self._getval(arg)
+            except Exception:  # told already
+                return
+            self.message(modules["pprint"].pformat(value, width=max(20, self.session.options["width"] - 1)))
+
         def do_debug(self, arg: str) -> None:
             """debug code
             Step through the code, in a debugger of its own, in the environment of the frame.
             """
             names = getattr(self, "curframe_locals", None)
-            nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
+            with WithoutReadline():
+                nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
             nested.own_session = self.session
             nested.use_rawinput = 0
             nested.pyrepl_input = None
@@ -343,21 +359,39 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.message("LEAVING RECURSIVE DEBUGGER")
             self.lastcmd = nested.lastcmd
 
+        def earlier_exceptions(self, arg: str) -> None:
+            """exceptions [number]
+            List what has led to the exception, the first cause first, or go to where one of them was raised.
+            """
+            links = chain(self.exception) if self.exception is not None else []
+            if not arg:
+                for number, link in enumerate(links):
+                    mark = ">" if link is self.exception else " "
+                    self.message("%s %3d %s" % (mark, number, format_exception_only(type(link), link)[-1].strip()))
+            elif not arg.isdigit() or int(arg) >= len(links):
+                self.error("there is no exception %s" % arg)
+            elif links[int(arg)].__traceback__ is None:
+                self.error("this exception was not raised")
+            else:
+                self.setup(None, visible(links[int(arg)].__traceback__))
+                self.print_stack_entry(self.stack[self.curindex])
+
+    if not hasattr(base, "do_exceptions"):  # before Python 3.13
+        LivePdb.do_exceptions = LivePdb.earlier_exceptions
     return LivePdb
 
 
-class NoReadline:
-    """For the time of the block nobody can import ``readline`` for the first time: it takes over a terminal."""
+class WithoutReadline:
+    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
 
     def __enter__(self) -> None:
-        sys.modules.setdefault("readline", None)  # type: ignore[arg-type]
+        self._absent = "readline" not in sys.modules
+        if self._absent:
+            sys.modules["readline"] = None  # type: ignore[assignment]
 
     def __exit__(self, *_: object) -> None:
-        if sys.modules.get("readline", self) is None:
+        if self._absent and sys.modules.get("readline") is None:
             sys.modules.pop("readline", None)
-
-
-no_readline = NoReadline()
 
 
 class Tables:

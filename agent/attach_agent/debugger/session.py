@@ -111,7 +111,7 @@ class Session:
         for text in options["functions"]:
             self._break_function(text)
         if options["exception"]:
-            self.breakpoints.arm_exceptions("" if options["exception"] == "*" else options["exception"])
+            self.breakpoints.arm_exceptions(options["exception"])
         slow = self.breakpoints.expected_slowdown()
         if slow:
             self.note(slow)
@@ -215,14 +215,20 @@ class Session:
             text = self.logpoint.line(frame)
             if text is not None:
                 self.put("out", text + "\n")
+            if self.logpoint.is_done:
+                self.close("%d lines were logged" % self.logpoint.hits)
             return frame.f_trace
         return self.stop(frame, "breakpoint %d" % found.number, found)
 
     def _effective(self, frame: FrameType) -> Any:
         """The breakpoint that says this line is to stop at, as bdb.effective; a condition that fails is false."""
         with self.pdb.tables:
-            key = self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno
-            for breakpoint in list(self.modules["bdb"].Breakpoint.bplist.get(key, ())):
+            key = self._key(frame)
+            tables = self.modules["bdb"].Breakpoint.bplist
+            if key not in tables and self.breakpoints.function_at(frame):  # of a module that was imported since
+                self._armed.add(key)
+                self.pdb.add_breakpoint(*key, False, None)
+            for breakpoint in list(tables.get(key, ())):
                 if not breakpoint.enabled:
                     continue
                 if breakpoint.cond and not self.conditions.evaluate(breakpoint.cond, frame):
@@ -379,6 +385,7 @@ class Session:
 
     def _add(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
         """Into pdb's tables, so that its commands know it."""
+        self._armed.add((self.pdb.canonic(filename), line))
         with self.pdb.tables:
             breakpoint = self.pdb.add_breakpoint(filename, line, once, condition or None)
             breakpoint.ignore = max(hits - 1, 0)
@@ -390,7 +397,7 @@ class Session:
             self.breakpoints.arm(filename, line)
         except AgentError as error:
             return error.message
-        self._armed.add((filename, line))
+        self._armed.add((self.pdb.canonic(filename), line))
         return ""
 
     def first_line(self, filename: str, line: int) -> int:
@@ -404,12 +411,11 @@ class Session:
 
     def will_tell(self, frame: FrameType, event: str) -> bool:
         """Whether an armed breakpoint is about to tell of this line too."""
-        return (
-            event == "line"
-            and sys.version_info >= (3, 12)
-            and bool(self._armed)
-            and (self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno) in self._armed
-        )
+        return event == "line" and sys.version_info >= (3, 12) and bool(self._armed) and self._key(frame) in self._armed
+
+    def _key(self, frame: FrameType) -> tuple[str, int]:
+        """What this line is called in pdb's tables, and in `_armed`."""
+        return self.pdb.canonic(self.breakpoints.armed_as(frame.f_code.co_filename)), frame.f_lineno or 0
 
     # ---- in our threads ----
 
@@ -431,6 +437,7 @@ class Session:
     def in_child(self) -> None:
         """In a forked child, at once."""
         self.close("forked")
+        self.breakpoints.after_fork()
         if self._turn_of != self.ident():
             self.pdb.abandon()
         self.dismantle()
