@@ -336,7 +336,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             Step through the code, in a debugger of its own, in the environment of the frame.
             """
             names = getattr(self, "curframe_locals", None)
-            nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
+            with WithoutReadline():
+                nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
             nested.own_session = self.session
             nested.use_rawinput = 0
             nested.pyrepl_input = None
@@ -378,6 +379,19 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     if not hasattr(base, "do_exceptions"):  # before Python 3.13
         LivePdb.do_exceptions = LivePdb.earlier_exceptions
     return LivePdb
+
+
+class WithoutReadline:
+    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
+
+    def __enter__(self) -> None:
+        self._absent = "readline" not in sys.modules
+        if self._absent:
+            sys.modules["readline"] = None  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        if self._absent and sys.modules.get("readline") is None:
+            sys.modules.pop("readline", None)
 
 
 class Tables:
