@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from attach import running
+from attach import looking, running
 from attach.channel import payload, rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.coverage import Coverage
@@ -130,6 +130,10 @@ class Session:
     def status(self) -> dict[str, Any]:
         """What the agent says about itself: names and plain values."""
         return as_dict(self.connection.call("status"))
+
+    def threads(self, *, with_locals: bool = False) -> looking.Picture:
+        """What all threads, suspended greenlets and tasks of asyncio do in this moment; nothing is stopped for it."""
+        return looking.take(self.connection, self.process, with_locals)
 
     def run(
         self,

@@ -79,6 +79,7 @@ class Agent:
             "run_read": lambda seconds: self.started_runs().read(sock, seconds),
             "run_start": lambda *code: self.started_runs().start(sock, *code),
             "status": self.status,
+            "threads": lambda with_locals: self.looking().take(self.importer, with_locals),
             "withdraw": lambda: self.withdraw(sock),
         }
 
@@ -140,6 +141,11 @@ class Agent:
         """What tells of the program; another operator may be importing it in this moment, and then it is half made."""
         with self.lock:
             return self.importer.module("attach_agent.coverage.program")
+
+    def looking(self) -> Any:
+        """What tells of threads and tasks; as `program`."""
+        with self.lock:
+            return self.importer.module("attach_agent.looking.picture")
 
     def started_runs(self) -> Runs:
         """The operator has sent the modules for running code before."""

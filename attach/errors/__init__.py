@@ -63,6 +63,7 @@
     │   ├── DebuggerUnavailable       exit 5
     │   ├── DebuggerClassNotUsable    exit 2
     │   ├── BreakpointNotUsable       exit 2
+    │   ├── LogpointNotUsable         exit 2
     │   ├── NoSuchThread              exit 2
     │   ├── ThreadBlocked             exit 5
     │   └── NothingStopped            exit 7
@@ -111,6 +112,7 @@ from attach.errors.debugging import (
     DebugError,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
+    LogpointNotUsable,
     NoSuchThread,
     NothingStopped,
     ThreadBlocked,
@@ -197,6 +199,7 @@ __all__ = [
     "InjectionError",
     "InterpreterNotReady",
     "KernelTooOld",
+    "LogpointNotUsable",
     "MeasurementRejected",
     "MethodUnavailable",
     "NameNotUsable",
