@@ -68,7 +68,7 @@ def suite(
     python = environment(interpreter, TESTING)
     start = ["-m", "pytest"] if typed is None else ["-c", WITH_INPUT, typed]
     tests = [f"{SUITE}::{name}" for name in ("test_first", test)]
-    common = ["-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), "--tb=short", "-rN", "-q"]
+    common = ["-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), "--noconftest", "--tb=short", "-rN", "-q"]
     env = {"HANGING": str(folder)}
     with running([python, "-B", *start, *common, *options, *tests], env=env, cwd=folder) as target:
         started = Suite(target, folder)
