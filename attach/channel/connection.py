@@ -154,7 +154,7 @@ class AgentConnection:
 
     def load(self, part: str) -> None:
         """Deliver a part of the agent that was not needed so far."""
-        if not self.call("loaded", f"attach_agent.{payload.PARTS[part][0]}"):
+        if not self.call("loaded", f"attach_agent.{payload.mark(part)}"):
             self.call("load", payload.pack(part, self.hello.magic))
 
     def wait_without_limit(self) -> None:

@@ -126,6 +126,12 @@ def bootstrap(mark: str, start_time: int) -> str:
     return f"{source}\nboot({mark!r}, {wire.PROTOCOL}, {wire.__version__!r}, {start_time})\n"
 
 
+def mark(part: str) -> str:
+    """The module by which an agent that has this part is known: the first that is in no other part."""
+    others = {name for other, names in PARTS.items() if other != part for name in names}
+    return next(name for name in PARTS[part] if name not in others)
+
+
 def pack(part: str, magic: bytes) -> bytes:
     """One part of the agent as a marshalled dictionary: name -> (source, code or None, is it a package).
 
