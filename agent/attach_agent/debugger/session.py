@@ -226,9 +226,6 @@ class Session:
         with self.pdb.tables:
             key = self._key(frame)
             tables = self.modules["bdb"].Breakpoint.bplist
-            if key not in tables and self.breakpoints.function_at(frame):  # of a module that was imported since
-                self._armed.add(key)
-                self.pdb.add_breakpoint(*key, False, None)
             for breakpoint in list(tables.get(key, ())):
                 if not breakpoint.enabled:
                     continue
@@ -395,7 +392,6 @@ class Session:
         with self.pdb.tables:
             breakpoint = self.pdb.add_breakpoint(filename, line, once, condition or None)
             breakpoint.ignore = max(hits - 1, 0)
-            self._armed.add((breakpoint.file, line))
         self.note("breakpoint %d at %s:%d" % (breakpoint.number, filename, line))
 
     def arm(self, filename: str, line: int) -> str:
