@@ -1,11 +1,11 @@
 """A threaded server: one request is stopped, looked at, changed, and goes on, while all others are served."""
 
-
 import pytest
 
 from tests.debug.scenarios import (
     assert_at,
     kept,
+    leave,
     scenario,
     wait_for_stop,
     wait_until_armed,
@@ -50,8 +50,7 @@ def test_a_request_at_a_line(server: Debugged) -> None:
             operator.ask("less = 20")
             operator.send("continue")
             assert answer.result(30) == Response(200, "50")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 def test_quit(server: Debugged) -> None:
@@ -145,8 +144,7 @@ def test_a_thread_that_is_blocked(server: Debugged) -> None:
     with scenario(server, "--thread", "stuck", "--wait", "1") as operator:
         shown = operator.wait_for("worker-1")
         assert "stuck" in operator.shown, shown
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 @on_interpreters(*SPREAD)
@@ -158,8 +156,7 @@ def test_a_main_thread_that_sleeps(interpreter: Interpreter, state: str) -> None
             with scenario(server, "--wait", "1") as operator:
                 operator.wait_for("worker-1")
                 assert "SIGURG" in operator.shown
-                operator.interrupt()
-                operator.wait_for_end()
+                leave(operator)
             assert "SIGURG came" not in server.target.stderr
             return
         with scenario(server) as operator:
@@ -168,9 +165,7 @@ def test_a_main_thread_that_sleeps(interpreter: Interpreter, state: str) -> None
             assert operator.ask("p server.server_port") == str(server.port)
             operator.send("c")
             server.assert_serving()
-            operator.end_of_input()
-            operator.interrupt()
-            operator.wait_for_end()
+            leave(operator)
         assert server.target.is_running()
 
 
@@ -222,8 +217,7 @@ def test_a_condition(server: Debugged) -> None:
             assert operator.ask("p number, total") == "(7, 21)"
             operator.send("c")
             assert answer.result(30) == Response(200, "45")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 @on_interpreters(*SPREAD)
@@ -234,8 +228,7 @@ def test_a_condition_that_fails(server: Debugged) -> None:
         assert server.get("/sum/10") == Response(200, "45")
         operator.wait_for("NameError")
         assert server.get("/sum/10") == Response(200, "45")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
         assert operator.shown.count("NameError") == 1
 
 
@@ -250,6 +243,7 @@ def test_hits_and_once(server: Debugged) -> None:
             operator.send("c")
             assert answer.result(30) == Response(200, "45")
         assert server.get("/sum/10") == Response(200, "45")
+        leave(operator)
 
 
 def test_exceptions(server: Debugged) -> None:
@@ -259,25 +253,24 @@ def test_exceptions(server: Debugged) -> None:
         with server.asked("/order/gold") as answer:
             wait_for_stop(operator, "raises first")
             assert operator.ask("p name") == "'gold'"
-            assert operator.ask("p __exception__[0].__name__") == "'KeyError'"
+            assert "KeyError: 'gold'" in operator.shown
             server.assert_serving()
             operator.send("c")
             assert answer.result(30) == Response(500, "failed: no gold")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 @on_interpreters("3.8", "3.13", "3.15")
-def test_a_chain_of_exceptions(interpreter: Interpreter, server: Debugged) -> None:
-    """Where pdb can (3.13 on) `exceptions` walks from an exception to its cause."""
+def test_a_chain_of_exceptions(server: Debugged) -> None:
+    """`exceptions` walks from an exception to its cause."""
     with scenario(server, "--on-exception", "OrderFailed") as operator:
         wait_until_armed(operator)
         with server.asked("/order/gold") as answer:
             wait_for_stop(operator, "raises")
             shown = operator.ask("exceptions")
-            if interpreter.version >= (3, 13):
-                assert "KeyError('gold')" in shown and "OrderFailed" in shown
-                assert_at(operator.ask("exceptions 0"), "raises first")
+            assert "KeyError" in shown and "OrderFailed" in shown
+            assert_at(operator.ask("exceptions 0"), "raises first")
+            assert operator.ask("p name") == "'gold'"
             operator.send("q")
             assert answer.result(30) == Response(500, "failed: no gold")
         wait_until_detached(operator)
@@ -291,8 +284,7 @@ def test_logpoints(server: Debugged) -> None:
         assert server.get("/sum/10") == Response(200, "45")
         operator.wait_for("number is 2, total 001")
         assert server.get("/sum/10") == Response(200, "45")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
         assert operator.shown.count("number is") == 3
 
 
@@ -307,8 +299,7 @@ def test_breakpoint_and_set_trace(server: Debugged) -> None:
                 assert operator.ask("p answer") == text
                 operator.send("c")
                 assert answer.result(30) == Response(200, text)
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 def test_output(server: Debugged) -> None:
@@ -323,8 +314,7 @@ def test_output(server: Debugged) -> None:
             server.vitals.assert_beating()
             operator.send("c")
             assert answer.result(30) == Response(200, "31")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
         assert "heartbeat" not in operator.shown
         assert "logged" not in operator.shown
     assert "announced 31" in server.target.stdout
@@ -340,19 +330,19 @@ def test_interrupts(server: Debugged) -> None:
         wait_until_armed(operator)
         with server.asked("/sum/10") as answer:
             wait_for_stop(operator, "loop")
-            operator.send("while True: pass")
-            operator.wait_for(r"\.\.\. ")
-            operator.send("")
+            operator.send("print('be' + 'gun') or any(False for _ in iter(int, 1))")
+            operator.wait_for("begun")
             server.vitals.assert_beating()
             operator.interrupt()
             assert "KeyboardInterrupt" in operator.wait_for_prompt()
             assert operator.ask("p number") == "0"
             operator.send("c")
             assert answer.result(30) == Response(200, "45")
+        leave(operator)
     with scenario(server, "--break", at("after loop")) as operator:
         wait_until_armed(operator)
         operator.interrupt()
-        operator.wait_for_end()
+        wait_until_detached(operator, 130)
         assert server.get("/sum/10") == Response(200, "45")
     assert "SIGINT came" not in server.target.stderr
 
@@ -363,7 +353,7 @@ def test_an_interrupt_stops_again(server: Debugged) -> None:
     with scenario(server) as operator:
         operator.wait_for_prompt()
         operator.send("c")
-        operator.wait_for("resumed")
+        operator.wait_for("Resumed")
         operator.interrupt()
         assert "threaded_server.py" in operator.wait_for_prompt()
         operator.send("q")

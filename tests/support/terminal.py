@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 
 from tests.support.command import ATTACH, environment
+from tests.support.processes import NotReady, wait_until
 
 DEADLINE = 30.0  # seconds: far more than an answer takes on a busy machine
 ROWS, COLUMNS = 50, 200
@@ -61,6 +62,12 @@ class Terminal:
             return self._child.exitstatus, text
         assert self._child.signalstatus is not None
         return -self._child.signalstatus, text
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the command ends; what it says until then is still to be waited for."""
+        with contextlib.suppress(NotReady):
+            wait_until(lambda: not self._child.isalive(), "its end", seconds)
+        return not self._child.isalive()
 
     def send(self, line: str) -> None:
         """Type `line` and Enter."""
