@@ -45,7 +45,7 @@ class Terminal:
         return "".join(self._shown)
 
     def wait_for(self, pattern: str, timeout: float = DEADLINE) -> str:
-        """What is shown until the first match of `pattern` (MULTILINE; lines end in CR LF there), which is part of it."""
+        """What is shown until the first match of `pattern` (MULTILINE; a line ends in CR LF), which is part of it."""
         return self._expect(re.compile(pattern, re.MULTILINE), timeout)
 
     def wait_for_prompt(self, timeout: float = DEADLINE) -> str:
