@@ -166,6 +166,7 @@ def test_interact(server: Debugged) -> None:
             assert operator.ask("p unit") == "7"
             operator.send("q")
             assert answer.result(30) == Response(200, "63")
+        wait_until_detached(operator)
 
 
 @on_interpreters(*FEW)
@@ -317,8 +318,9 @@ def test_timeouts(server: Debugged, timeout: str) -> None:
 def test_a_request_for_a_stop_is_revoked(server: Debugged) -> None:
     """Who gives up waiting for a thread is never answered later: the thread passes its next line unnoticed."""
     with scenario(server, "--thread", "napper", "--wait", "0.1") as operator:
-        ended, shown = operator.wait_for_end()
-        assert ended == 7, shown
+        operator.wait_for("Stop another one")
+        operator.interrupt()
+        wait_until_detached(operator, 130)
     time.sleep(1.6)  # its nap is over: the check finds it untraced
     with scenario(server, "--break", at("amount"), "--once") as operator:
         wait_until_armed(operator)

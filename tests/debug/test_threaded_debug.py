@@ -142,9 +142,10 @@ def test_a_thread_in_a_call_that_returns(server: Debugged) -> None:
 def test_a_thread_that_is_blocked(server: Debugged) -> None:
     """It is said where a thread is blocked, and which others there are; to leave harms nothing."""
     with scenario(server, "--thread", "stuck", "--wait", "1") as operator:
-        shown = operator.wait_for("worker-1")
-        assert "stuck" in operator.shown, shown
-        leave(operator)
+        operator.wait_for("Stop another one")
+        assert "stuck is blocked" in operator.shown and "worker-1" in operator.shown
+        operator.interrupt()
+        wait_until_detached(operator, 130)
 
 
 @on_interpreters(*SPREAD)
@@ -230,6 +231,38 @@ def test_a_condition_that_fails(server: Debugged) -> None:
         assert server.get("/sum/10") == Response(200, "45")
         leave(operator)
         assert operator.shown.count("NameError") == 1
+
+
+@on_interpreters(*SPREAD)
+def test_a_step_to_a_breakpoint(server: Debugged) -> None:
+    """A step that ends at a breakpoint stops there once; `continue` goes to the next visit."""
+    with scenario(server, "--break", at("loop")) as operator:
+        wait_until_armed(operator)
+        with server.asked("/sum/10") as answer:
+            wait_for_stop(operator, "loop")
+            operator.ask("next")
+            assert_at(operator.ask("next"), "loop")
+            assert operator.ask("p number") == "1"
+            assert_at(operator.ask("c"), "loop")
+            assert operator.ask("p number") == "2"
+            operator.send("q")
+            assert answer.result(30) == Response(200, "45")
+        wait_until_detached(operator)
+
+
+@on_interpreters(*SPREAD)
+def test_a_variable_of_a_caller(server: Debugged) -> None:
+    """A variable that is changed before any step, and one of a caller, are changed in the program."""
+    with scenario(server, "--break", at("last of discount")) as operator:
+        wait_until_armed(operator)
+        with server.asked("/price/10") as answer:
+            wait_for_stop(operator, "last of discount")
+            assert operator.ask("rate = 50") == ""
+            assert_at(operator.ask("up"), "call")
+            assert operator.ask("amount = 1000") == ""
+            operator.send("c")
+            assert answer.result(30) == Response(200, "965")
+        leave(operator)
 
 
 @on_interpreters(*SPREAD)
