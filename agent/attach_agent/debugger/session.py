@@ -202,9 +202,11 @@ class Session:
         if self.ended:
             return frame.f_trace
         pdb = self.pdb
-        told, pdb.told = pdb.told, None
-        if told is not None and told[0] is frame and told[1] == frame.f_lineno and self._turn_of == self.ident():
-            return frame.f_trace
+        told = pdb.told
+        if told is not None and told[0] is frame:
+            pdb.told = None
+            if told[1] == frame.f_lineno:  # a step has stopped here, and maybe it was the last one
+                return frame.f_trace
         try:
             found = self._effective(frame)
         except Exception as error:  # a fault of ours
