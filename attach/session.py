@@ -13,9 +13,11 @@ from attach import looking, running
 from attach.channel import payload, rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.coverage import Coverage
-from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, NotAttached
+from attach.debugging import Debugging
+from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, DebugBusy, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
+from attach.shell import Shell, open_shell
 from attach_agent import wire
 
 DEFAULT_TIMEOUT = 10.0
@@ -35,6 +37,7 @@ class Session:
         #: How the agent got in: "remote-exec", "ptrace", or "present".
         self.method = method
         self.coverage = Coverage(process, connection)
+        self.debugging = Debugging(process, connection)
 
     @classmethod
     def attach(
@@ -133,6 +136,13 @@ class Session:
         """What all threads, suspended greenlets and tasks of asyncio do in this moment; nothing is stopped for it."""
         return looking.take(self.connection, self.process, with_locals)
 
+    def shell(self, module: str = "") -> Shell:
+        """A Python prompt in the process, in the namespace of the `module` of this name, or one of its own.
+
+        Raises NoSuchModule if no such module is loaded, ResourceLimit.
+        """
+        return open_shell(self.process, self.connection.timeout, module)
+
     def run(
         self,
         code: bytes | str,
@@ -165,11 +175,14 @@ class Session:
     def detach(self) -> None:
         """Remove the agent; returns when its threads and descriptors are gone. AgentFailed if they stay.
 
-        CodeRunning, and nothing is changed, while somebody's code runs in the process.
+        CodeRunning, and nothing is changed, while somebody's code runs in the process; DebugBusy while
+        somebody debugs it.
         """
         try:
             self._leave("detach")
         except RemoteError as error:
+            if error.slug == "debug-busy":
+                raise DebugBusy(self.process.pid, error.message) from None
             if error.slug != "code-running":
                 raise
             raise CodeRunning(self.process.pid) from None

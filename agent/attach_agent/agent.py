@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import marshal
 import posix
+import sys
 import time
 
 from .endpoint import Endpoint
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from .coverage.control import Coverage
     from .coverage.record.periods import View
+    from .debugger.debugger import Debugger
     from .run import Runs
+    from .shell import Shells
 
 
 class Agent:
@@ -34,6 +37,8 @@ class Agent:
         self.started_by, self.started_fresh = "", False
         self.taken_back: set[str] = set()
         self.runs: Runs | None = None
+        self.shells: Shells | None = None
+        self.debugger: Debugger | None = None
 
     def serve(self, sock: socket) -> None:
         """Answer one operator until it leaves."""
@@ -42,6 +47,8 @@ class Agent:
         finally:
             if self.runs is not None:
                 self.runs.connection_ended(sock)
+            if self.debugger is not None:
+                self.debugger.connection_ended(sock)
 
     def methods(self, sock: socket) -> dict[str, Callable[..., Any]]:
         views: list[View] = []  # the snapshot that this operator reads
@@ -59,12 +66,26 @@ class Agent:
             "coverage_undo": self.coverage_undo,
             "coverage_stop": self.coverage_stop,
             "coverage_view": lambda *wanted: self.coverage_view(views, *wanted),
+            "debug_close": lambda reason: self.started_debugger().of(sock).close(reason),
+            "debug_complete": lambda *word: self.started_debugger().of(sock).complete(*word),
+            "debug_feed": lambda text: self.started_debugger().of(sock).feed(text),
+            "debug_interrupt": lambda: self.started_debugger().of(sock).interrupt(),
+            "debug_open": lambda options: self.debug_open(sock, options),
+            "debug_read": lambda number, seconds: self.started_debugger().numbered(number).read(seconds),
+            "debug_reset": lambda: self.debugger.reset() if self.debugger is not None else (),
+            "debug_stop": lambda thread: self.started_debugger().of(sock).stop_thread(thread),
             "detach": lambda: self.detach(sock),
             "load": self.load,
             "loaded": lambda name: name in self.importer.sources,
             "run_interrupt": lambda: self.started_runs().interrupt(sock),
             "run_read": lambda seconds: self.started_runs().read(sock, seconds),
             "run_start": lambda *code: self.started_runs().start(sock, *code),
+            "shell_close": lambda: self.shell(sock).close(),
+            "shell_complete": lambda *word: self.shell(sock).complete(*word),
+            "shell_feed": lambda text: self.shell(sock).feed(text),
+            "shell_interrupt": lambda: self.shell(sock).interrupt(),
+            "shell_open": lambda module: self.started_shells().open(sock, module),
+            "shell_read": lambda number, seconds: self.started_shells().read(number, seconds),
             "status": self.status,
             "threads": lambda with_locals: self.looking().take(self.importer, with_locals),
             "withdraw": lambda: self.withdraw(sock),
@@ -142,6 +163,33 @@ class Agent:
                 self.runs = part.Runs(self.importer, self.state["threads"], self.lock)
             return self.runs
 
+    def debug_open(self, connection: socket, options: tuple[tuple[str, Any], ...]) -> int:
+        with self.lock:
+            return self.started_debugger().open(connection, options)
+
+    def started_debugger(self) -> Debugger:
+        """The operator has sent the modules of the debugger before."""
+        if self.debugger is None:
+            part = self.importer.module("attach_agent.debugger.debugger")
+            self.debugger = part.Debugger(self.importer, self.state["threads"], self.is_gone)
+        return self.debugger
+
+    def is_gone(self) -> bool:
+        """Whether the rendezvous has ended, and with it whoever could ask something of us."""
+        return sys.__dict__.get("_live_attach") is not self.state
+
+    def started_shells(self) -> Shells:
+        """The operator has sent their modules, and those for running code."""
+        runs = self.started_runs()
+        with self.lock:
+            if self.shells is None:
+                self.shells = self.importer.module("attach_agent.shell").Shells(runs)
+            return self.shells
+
+    def shell(self, sock: socket) -> Any:
+        """The one that was opened over this connection."""
+        return self.started_runs().of_connection[sock]
+
     def running(self) -> int:
         """How many operators' code is running."""
         return len(self.runs.active) if self.runs is not None else 0
@@ -153,16 +201,22 @@ class Agent:
             ("operators", len(self.state["channels"])),
             ("threads", tuple(sorted(self.state["threads"]))),
             ("coverage", self.coverage.status() if self.coverage else ()),
+            ("debug", self.debugger.status() if self.debugger is not None else ()),
             ("running", self.running()),
         )
 
     def busy(self) -> bool:
         """Is there anything that must outlive the operators' connections?"""
+        if self.debugger is not None and self.debugger.is_open():
+            return True
         return self.running() > 0 or (self.coverage is not None and self.coverage.holds_data())
 
     def close(self) -> None:
         """Undo everything the agent did to the process; may be called twice."""
         with self.lock:
+            debugger, self.debugger = self.debugger, None
+            if debugger is not None:
+                debugger.close()
             coverage, self.coverage = self.coverage, None
             if coverage is not None:
                 coverage.close()
@@ -170,6 +224,8 @@ class Agent:
     def after_fork(self) -> None:
         """In a forked child, which inherits the measuring but none of the threads: undo it here."""
         self.lock = self.importer.native(_thread, "allocate_lock", "allocate")()  # a thread of the parent may hold it
+        if self.debugger is not None:
+            self.debugger.after_fork()
         self.close()
         if self.runs is not None:
             self.runs.close()
@@ -182,6 +238,8 @@ class Agent:
         """Remove the agent; returns the native ids of the threads that are about to end."""
         if self.running():
             raise AgentError("code-running", "code of an operator is running in this process")
+        if self.debugger is not None and self.debugger.is_open():
+            raise AgentError("debug-busy", self.debugger.holder())
         self.close()
         threads = tuple(sorted(self.state["threads"]))
         for sock in list(self.state["channels"]):

@@ -9,6 +9,7 @@ of the standard library are fetched as in ``boot``; everything else is the targe
 PACKAGE = "attach_agent"
 C_MODULES = frozenset(
     [
+        "_contextvars",
         "_ctypes",
         "_imp",
         "_io",

@@ -14,7 +14,7 @@ from .aftermath import forget_hub, forget_thread
 from .errors import AgentError
 from .interrupts import Interrupts
 from .source import OperatorSource
-from .streams import STDERR, Ownership, StandIns, own_streams
+from .streams import STDERR, Ownership, own_streams, stand_ins
 from .tracebacks import formatted, show_lines
 
 TYPE_CHECKING = False
@@ -41,19 +41,21 @@ class Runs:
         self.importer = importer
         self.threads = threads
         self.lock = lock
-        #: C's own, which gevent replaces in one case and not in the other; only told apart, never handed out
-        self.ident = importer.native(_thread, "get_ident", "get_native_id")
-        self.stand_ins = StandIns(self.ident, importer.alone("attach_agent.stand_in"))
+        self.stand_ins = stand_ins(importer)
+        self.ident = self.stand_ins.ident
         self.active: set[Run] = set()
         self.of_connection: dict[Any, Run] = {}
 
     def start(self, connection: Any, source: bytes, text: str, filename: str, argv: tuple[str, ...]) -> None:
         """Run `source` as Python runs a file `filename` with these ``sys.argv``; `text` is the source to show."""
+        self.begin(connection, Run(self, source, text, filename, list(argv)))
+
+    def begin(self, connection: Any, run: Run) -> None:
+        """Start its thread; AgentError ``no-thread`` if there can be none."""
         if connection in self.of_connection:
             raise AgentError("agent-failed", "one connection carries one run")
-        run = Run(self, source, text, filename, list(argv))
         with self.lock:
-            self.stand_ins.place()
+            self.stand_ins.place(self)
             self.active.add(run)
         self.of_connection[connection] = run
         try:
@@ -76,19 +78,18 @@ class Runs:
         """Nobody fetches any more: what is written from now on is dropped."""
         run = self.of_connection.pop(connection, None)
         if run is not None:
-            run.cut = True
-            run.interrupts.send()
+            run.lost()
 
     def ended(self, run: Run) -> None:
         """The last one puts everything back."""
         with self.lock:
             self.active.discard(run)
             if not self.active:
-                self.stand_ins.remove()
+                self.stand_ins.remove(self)
 
     def close(self) -> None:
         """In a forked child, to which the threads of the runs did not come along."""
-        self.stand_ins.remove()
+        self.stand_ins.remove(self)
 
 
 class Run:
@@ -152,6 +153,11 @@ class Run:
         except RuntimeError:  # told already, and not heard yet
             pass
 
+    def lost(self) -> None:
+        """The operator is gone, and the code is told to stop."""
+        self.cut = True
+        self.interrupts.send()
+
     # ---- the thread ----
 
     def thread(self) -> None:
@@ -189,9 +195,7 @@ class Run:
 
     def work(self) -> str:
         """Run the code; returns how it ended. From `begin` on an interrupt may come between any two lines."""
-        self.instead = self.runs.stand_ins.originals()
-        streams = own_streams(self.put, self.is_own, self.instead)
-        self.runs.stand_ins.enter(dict(streams, argv=self.argv))
+        self.take_streams()
         self.show_lines(sys.modules.get("linecache"))
         unblock_signals()
         try:
@@ -210,6 +214,11 @@ class Run:
             self.report(formatted(error, traceback))
             return INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXCEPTION
         return DONE
+
+    def take_streams(self) -> None:
+        self.instead = self.runs.stand_ins.originals()
+        streams = own_streams(self.put, self.is_own, self.instead)
+        self.runs.stand_ins.enter(dict(streams, argv=self.argv))
 
     def report(self, text: bytes) -> None:
         """To stderr, whatever the code did to that: here, or in a child that it forked, to the program's own."""

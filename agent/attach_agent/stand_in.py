@@ -65,6 +65,53 @@ class Stream:
         return self._live_attach().__exit__(*error)
 
 
+class Beside(Stream):
+    """A stand-in for a stream: what is written to it is handed to `share`, with what writes it to the stream."""
+
+    __slots__ = ("_live_attach_share",)
+
+    def __init__(self, choose, share):
+        Stream.__init__(self, choose)
+        object.__setattr__(self, "_live_attach_share", share)
+
+    def write(self, data):
+        return self._live_attach_share(data, self._live_attach().write)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self):
+        under = self._live_attach().buffer
+
+        def share(data, write):
+            return self._live_attach_share(data, write)  # what it is then
+
+        return Beside(always(under), share)
+
+
+def alone(data, write):
+    """How a `Beside` shares that is out of use."""
+    return write(data)
+
+
+class Function:
+    """A stand-in for a function. It has no frame while what it stands for runs: that one's caller is its own caller."""
+
+    __slots__ = ("_live_attach",)
+
+    def __init__(self, choose):
+        self._live_attach = choose
+
+    @property
+    def __call__(self):  # looked up, and then called, by C (Objects/typeobject.c, slot_tp_call)
+        return self._live_attach()
+
+    def __getattr__(self, name):
+        return getattr(self._live_attach(), name)
+
+
 class Arguments(list):
     """A stand-in for ``sys.argv``: a list, for those that insist, which itself holds the program's arguments."""
 

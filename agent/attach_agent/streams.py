@@ -1,13 +1,14 @@
-"""``sys.stdin``, ``sys.stdout``, ``sys.stderr`` and ``sys.argv`` while code of an operator runs.
+"""``sys.stdin``, ``sys.stdout``, ``sys.stderr`` and ``sys.argv`` while an operator's code runs or a thread is stopped.
 
 Each is replaced by a stand-in that looks at the thread: one that runs an operator's code meets that run's own, every
-other thread meets the program's, with all its attributes. When the last run has ended the program's come back. Who kept
-a stand-in meanwhile has the program's in it for ever.
+other thread meets the program's, with all its attributes. When nobody uses them any more the program's come back. Who
+kept a stand-in meanwhile has the program's in it for ever.
 """
 
 from __future__ import annotations
 
 import _io
+import _thread
 import posix
 import sys
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _ABSENT = object()
 
 STDOUT, STDERR = 1, 2
+STREAMS = ("stdin", "stdout", "stderr")
+_ALL = (*STREAMS, "argv")
 _ENCODING = "utf-8"
 
 #: Before 3.14 ``print`` and others use ``sys.stdout`` without a reference of their own (gh-130163): a stand-in that is
@@ -33,62 +36,112 @@ _MOST_KEPT = 30
 
 
 class StandIns:
-    """The stand-ins of one process. `ident` tells threads apart, but no greenlets; `classes` is ``stand_in``."""
+    """The stand-ins of one process. `ident` tells threads apart, but no greenlets; `classes` is ``stand_in``.
+
+    There is no lock, since a stopped thread must not wait for one: two threads that place, or one that places while
+    another removes, leave at worst a stand-in on top of another, which does the same.
+    """
 
     def __init__(self, ident: Callable[[], int], classes: dict[str, Any]) -> None:
-        self._ident = ident
-        self._classes = classes
-        #: thread -> what it meets instead of the program's: name in ``sys`` -> object
-        self._own: dict[int, dict[str, Any]] = {}
+        self.thread = ident
+        #: set where a thread of the program runs something for one of ours: a context variable with what ours is
+        self.on_behalf: Any = None
+        self.classes = classes
+        self._kinds = (classes["Stream"], classes["Arguments"])
+        #: thread -> what it meets instead of the program's: has ``get(name in sys, the program's)``
+        self._own: dict[int, Any] = {}
         #: (name, stand-in, what was there), oldest first
         self._placed: list[tuple[str, Any, Any]] = []
+        #: who needs stand-ins -> for which names
+        self._users: dict[object, tuple[str, ...]] = {}
 
-    def place(self) -> None:
+    def ident(self) -> int:
+        """The thread that runs, or the one for which it runs."""
+        meant = self.on_behalf.get(0) if self.on_behalf is not None else 0
+        return meant or self.thread()
+
+    def place(self, user: object = None, names: tuple[str, ...] = _ALL) -> None:
         """Put stand-ins where none of ours is; others may have been put on top of those that we have."""
-        for name in ("stdin", "stdout", "stderr", "argv"):
+        self._users[user] = names
+        for name in names:
             present = sys.__dict__.get(name, _ABSENT)
-            if not any(present is stand_in for _, stand_in, _ in self._placed):
-                stand_in = self._stand_in(name, present)
-                self._placed.append((name, stand_in, present))
-                sys.__dict__[name] = stand_in
+            if not self._is_placed(present):
+                sys.__dict__[name] = self._placed_for(name, self._program_s(present))
 
-    def remove(self) -> None:
-        """Put the program's back, but where somebody else has replaced ours meanwhile."""
-        while self._placed:
-            name, stand_in, before = self._placed.pop()
-            object.__setattr__(stand_in, "_live_attach", self._classes["always"](self._instead_of(name, before)))
+    def remove(self, user: object = None) -> None:
+        """`user` needs them no more: put the program's back, but where somebody else has replaced ours meanwhile."""
+        self._users.pop(user, None)
+        needed = {name for names in list(self._users.values()) for name in names}
+        for placed in [placed for placed in reversed(self._placed) if placed[0] not in needed]:
+            try:
+                self._placed.remove(placed)
+            except ValueError:  # another thread has just done it
+                continue
+            name, stand_in, before = placed
+            object.__setattr__(stand_in, "_live_attach", self.classes["always"](self._instead_of(name, before)))
             if sys.__dict__.get(name, _ABSENT) is stand_in:
                 if before is _ABSENT:
                     del sys.__dict__[name]
                 else:
                     sys.__dict__[name] = before
+        self._put_back_retired()
+
+    def _put_back_retired(self) -> None:
+        """Where somebody has put a stand-in back that was in ``sys`` once, and is out of use now."""
+        for name in _ALL:
+            present = sys.__dict__.get(name)
+            if type(present) in self._kinds and not self._is_placed(present):
+                sys.__dict__[name] = self._program_s(present)
+
+    def _program_s(self, present: Any) -> Any:
+        """`present`, or what it stands for if it is a stand-in out of use."""
+        while type(present) in self._kinds and not self._is_placed(present):
+            present = object.__getattribute__(present, "_live_attach")()
+        return None if type(present) is self.classes["Nowhere"] else present
 
     def originals(self) -> dict[str, Any]:
         """What the stand-ins that are in place now stand for."""
         return {name: before for name, stand_in, before in self._placed if sys.__dict__.get(name) is stand_in}
 
-    def enter(self, own: dict[str, Any]) -> None:
-        """From now on this thread meets `own`."""
-        self._own[self._ident()] = own
+    def enter(self, own: Any) -> Any:
+        """From now on this thread meets `own`; returns what it has met so far."""
+        ident = self.ident()
+        before = self._own.get(ident)
+        self._own[ident] = own
+        return before
 
-    def leave(self) -> None:
-        self._own.pop(self._ident(), None)
+    def leave(self, ident: int = 0, back_to: Any = None) -> None:
+        """This thread, or `ident`, meets `back_to`, or the program's."""
+        ident = ident or self.ident()
+        if back_to is None:
+            self._own.pop(ident, None)
+        else:
+            self._own[ident] = back_to
+
+    def _placed_for(self, name: str, present: Any) -> Any:
+        """The stand-in for `present`: the one of before, if the program has taken that away and put it back."""
+        for known, stand_in, before in self._placed:
+            if known == name and before is present:
+                return stand_in
+        stand_in = self._stand_in(name, present)
+        self._placed.append((name, stand_in, present))
+        return stand_in
 
     def _stand_in(self, name: str, present: Any) -> Any:
-        own, ident, instead = self._own, self._ident, self._instead_of(name, present)
+        own, ident, instead = self._own, self.ident, self._instead_of(name, present)
         nothing: dict[str, Any] = {}
 
         def choose() -> Any:
             return own.get(ident(), nothing).get(name, instead)
 
         if name == "argv":
-            return self._classes["Arguments"](choose)
+            return self.classes["Arguments"](choose)
         kept = sys.__dict__.setdefault(_KEPT, []) if _MUST_KEEP else []
         for version, original, stand_in in kept:
             if version == __version__ and original is present and not self._is_placed(stand_in):
                 object.__setattr__(stand_in, "_live_attach", choose)
                 return stand_in
-        stand_in = self._classes["Stream"](choose)
+        stand_in = self.classes["Stream"](choose)
         kept.append((__version__, present, stand_in))
         del kept[:-_MOST_KEPT]
         return stand_in
@@ -100,7 +153,18 @@ class StandIns:
         """What the other threads meet."""
         if name == "argv":
             return present if isinstance(present, list) else []
-        return self._classes["Nowhere"]() if present is None or present is _ABSENT else present
+        return self.classes["Nowhere"]() if present is None or present is _ABSENT else present
+
+
+def stand_ins(importer: Any) -> StandIns:
+    """Those of this process, of which there is one set for everything that the agent does."""
+    if not _shared:
+        ident = importer.native(_thread, "get_ident", "get_native_id")  # only told apart, never handed out
+        _shared.append(StandIns(ident, importer.alone("attach_agent.stand_in")))
+    return _shared[0]
+
+
+_shared: list[StandIns] = []
 
 
 class Output(_io._BufferedIOBase):

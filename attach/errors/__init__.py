@@ -56,7 +56,17 @@
     ├── RunError                    the process goes on
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
+    │   ├── NoSuchModule              exit 2
     │   └── NotInterruptible          exit 1
+    ├── DebugError                  the process goes on
+    │   ├── DebugBusy                 exit 6
+    │   ├── DebugClosed               exit 1
+    │   ├── DebuggerUnavailable       exit 5
+    │   ├── DebuggerClassNotUsable    exit 2
+    │   ├── BreakpointNotUsable       exit 2
+    │   ├── NoSuchThread              exit 2
+    │   ├── ThreadBlocked             exit 5
+    │   └── NothingStopped            exit 7
     └── ReportError                 the measurement goes on
         ├── NothingMeasured           exit 1
         ├── NothingToReport           exit 1
@@ -95,6 +105,17 @@ from attach.errors.coverage import (
     TracerUnavailable,
     UnknownName,
 )
+from attach.errors.debugging import (
+    BreakpointNotUsable,
+    DebugBusy,
+    DebugClosed,
+    DebugError,
+    DebuggerClassNotUsable,
+    DebuggerUnavailable,
+    NoSuchThread,
+    NothingStopped,
+    ThreadBlocked,
+)
 from attach.errors.injection import (
     BootstrapFailed,
     BootstrapSilent,
@@ -114,7 +135,7 @@ from attach.errors.report import (
     ReportConfigNotUsable,
     ReportError,
 )
-from attach.errors.running import CodeRunning, CodeTooLarge, NotInterruptible, RunError
+from attach.errors.running import CodeRunning, CodeTooLarge, NoSuchModule, NotInterruptible, RunError
 from attach.errors.target import (
     AlreadyTraced,
     InterpreterNotReady,
@@ -159,6 +180,7 @@ __all__ = [
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
+    "BreakpointNotUsable",
     "CodeRunning",
     "CodeTooLarge",
     "ConfigurationNotUsable",
@@ -167,6 +189,11 @@ __all__ = [
     "CoverageRefused",
     "CoverageRunning",
     "DataFileNotWritable",
+    "DebugBusy",
+    "DebugClosed",
+    "DebugError",
+    "DebuggerClassNotUsable",
+    "DebuggerUnavailable",
     "GilHeld",
     "InjectionError",
     "InterpreterNotReady",
@@ -175,13 +202,16 @@ __all__ = [
     "MethodUnavailable",
     "NameNotUsable",
     "NoEvaluationPoint",
+    "NoSuchModule",
     "NoSuchProcess",
+    "NoSuchThread",
     "NotAProcess",
     "NotAttached",
     "NotDumpable",
     "NotInterruptible",
     "NotPython",
     "NothingMeasured",
+    "NothingStopped",
     "NothingToReport",
     "OptionNotUsable",
     "OtherProc",
@@ -204,6 +234,7 @@ __all__ = [
     "StoppedProcess",
     "TargetError",
     "TargetExited",
+    "ThreadBlocked",
     "ThreadNotStopping",
     "TooManyNames",
     "TracerUnavailable",

@@ -33,6 +33,20 @@ class CodeTooLarge(RunError):
         )
 
 
+class NoSuchModule(RunError):
+    """A shell was to work in a module that the process has not loaded."""
+
+    slug = "no-such-module"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, module: str) -> None:
+        super().__init__(
+            f"process {pid} has loaded no module {module}",
+            f"List those it has:  attach {pid} exec -c 'import sys; print(*sorted(sys.modules))'\n"
+            f"If it may load one more:  attach {pid} exec -c 'import NAME'",
+        )
+
+
 class NotInterruptible(RunError):
     """The process lacks what raises KeyboardInterrupt in the code; it was left running."""
 

@@ -1,0 +1,364 @@
+"""pdb for a thread of a live server: any class derived from ``pdb.Pdb``, made harmless.
+
+What stock pdb does to a process that it started itself would hurt one that somebody else runs: it raises BdbQuit in
+the debugged code, replaces ``sys.stdout`` for all threads while it evaluates, installs a handler for SIGINT, reads
+the ``.pdbrc`` of whoever runs the server, leaves its trace function behind, and restarts the program when asked to.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..interrupts import Interrupts
+from .tracing import Tracing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+    from .session import Session
+
+OWN_FILES = "<live-attach>"
+MOST_COMPLETIONS = 200
+
+
+def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
+    """`base`, whose commands touch nothing but the thread they run in; for nested debuggers as well.
+
+    `modules` are the process's own, imported before anything was stopped.
+    """
+    format_exception_only = modules["traceback"].format_exception_only
+
+    class Evaluating(base):  # type: ignore[misc]
+        def default(self, line: str) -> None:
+            """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
+            text = line[1:].lstrip() if line[:1] == "!" else line
+            frame = self.curframe
+            names = getattr(self, "curframe_locals", None)
+            if names is None:  # Python 3.13 and later: f_locals writes through (PEP 667)
+                names = frame.f_locals
+            try:
+                try:
+                    code = compile(text, "<stdin>", "eval")
+                except SyntaxError:
+                    if getattr(self, "_exec_in_closure", None) and self._exec_in_closure(text, frame.f_globals, names):
+                        return
+                    self._execute(compile(text + "\n", "<stdin>", "single"), frame.f_globals, names)
+                else:
+                    value = eval(code, frame.f_globals, names)
+                    if value is not None:
+                        self.message(repr(value))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self.error(format_exception_only(type(error), error)[-1].strip())
+
+        def _execute(self, code: Any, module_globals: dict[str, Any], names: Any) -> None:
+            """A statement; the values of expressions in it go to the operator, other threads' to whom they belong."""
+            ident, here, before = self.own_ident, self.own_ident(), sys.displayhook
+
+            def show(value: object) -> None:
+                if ident() != here:
+                    before(value)
+                elif value is not None:
+                    self.message(repr(value))
+
+            sys.displayhook = show
+            try:
+                exec(code, module_globals, names)
+            finally:
+                if sys.displayhook is show:
+                    sys.displayhook = before
+
+        def do_run(self, _arg: str) -> None:
+            """run | restart
+            Not here: the program is a live one.
+            """
+            self.error("a live program is not restarted")
+
+        do_restart = do_run
+
+        def help_pdb(self) -> None:  # pdb's own starts a pager on the terminal of the server
+            self.message(modules["pdb"].__doc__ or "")
+
+    return Evaluating
+
+
+def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
+    """The class of a session's debugger: what `base` shows is shown, what it does to the process is not done."""
+    safe = evaluating(base, modules)
+    tables = Tables(modules["bdb"].Breakpoint)
+    format_exception_only = modules["traceback"].format_exception_only
+
+    class LivePdb(safe):  # type: ignore[misc,valid-type]
+        def __init__(self, session: Session) -> None:
+            self.session = session
+            self.own_ident = session.ident
+            #: one object, not a new one at each look: it is compared by identity
+            self.trace_dispatch = self._dispatch
+            self.tracing = Tracing(self.trace_dispatch)
+            #: the operator wants to go on, not to step
+            self.going = False
+            #: prompts so far
+            self.prompts = 0
+            #: the line where a step has ended and an armed breakpoint is about to tell of the same event
+            self.told: tuple[FrameType, int] | None = None
+            self.tables = tables
+            #: where the breakpoint of a function is, by where its definition begins
+            self.moved: dict[tuple[str, int], int] = {}
+            self.depth = 0
+            super().__init__(stdin=session.console, stdout=session.console, nosigint=True, readrc=False)
+            self.use_rawinput = 0
+            self.pyrepl_input = None
+            self.prompt = "(Pdb) "
+            self.quitting = False
+
+        # ---- the way in and out ----
+
+        def park(self, frame: FrameType, exception: BaseException | None, number: int) -> Any:
+            """Show the prompt at this frame; returns what traces the frame from here on.
+
+            `number` is the breakpoint's, or 0. Nothing comes out of this but what a signal handler of the program has
+            raised meanwhile, which is meant for the code below.
+            """
+            with tables:
+                try:
+                    if not self.tracing.active:
+                        self.reset()
+                        self.botframe = outermost(frame)
+                    self.currentbp = number
+                    if exception is None:
+                        self.user_line(frame)
+                    else:
+                        self._show_exception(frame, exception)
+                except BaseException as error:  # a fault in --pdbcls, in pdb, or here
+                    self.session.failed(error)
+            return self._go_on(frame)
+
+        def _show_exception(self, frame: FrameType, exception: BaseException) -> None:
+            text = format_exception_only(type(exception), exception)[-1].strip()
+            self.message(text)
+            chains = sys.version_info >= (3, 13) and exception.__traceback__ is not None
+            self.interaction(frame, exception if chains else exception.__traceback__)
+
+        def _go_on(self, frame: FrameType) -> Any:
+            """After a prompt: trace this thread if the operator steps, else leave it as it was."""
+            session = self.session
+            if self.going or session.ended:
+                local = self.tracing.local(frame)
+                self.tracing.end(frame)
+                session.left()
+                foreign, session.foreign = session.foreign, None
+                if foreign is not None:
+                    raise foreign
+                return local
+            session.stepping()
+            self.tracing.begin(frame)
+            return self.trace_dispatch
+
+        def _dispatch(self, frame: FrameType, event: str, arg: Any) -> Any:
+            """The trace function of a thread that steps."""
+            session = self.session
+            if not self.tracing.active or session.stopped_in() != session.ident():  # kept by a frame, or by a copy
+                return None
+            prompts = self.prompts
+            local = self.tracing.chain(frame, event, arg)
+            if prompts != self.prompts:  # an armed breakpoint of this very line, before Python 3.12
+                return local if not self.tracing.active else self.trace_dispatch
+            wanted = None
+            if frame.f_code.co_filename[:13] != OWN_FILES and not session.ended:
+                told = self.told = (frame, frame.f_lineno) if session.will_tell(frame, event) else None
+                with tables:
+                    try:
+                        wanted = safe.trace_dispatch(self, frame, event, arg)
+                    except BaseException as error:
+                        session.failed(error)
+                if told is not None and prompts == self.prompts:
+                    self.told = None
+            if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
+                self.going = True
+                return self._go_on(frame)
+            if event == "call":
+                return self.tracing.entered(frame, wanted is not None)
+            return self.trace_dispatch
+
+        # ---- what pdb and bdb do on their way ----
+
+        def interaction(self, frame: FrameType, traceback: Any, *more: Any) -> None:
+            self.going = False
+            self.prompts += 1
+            self.session.before_prompt(frame)
+            try:
+                super().interaction(frame, traceback, *more)
+            finally:
+                self.session.after_prompt()
+
+        def _set_stopinfo(
+            self, stopframe: Any, returnframe: Any, stoplineno: int = 0, *more: Any, **named: Any
+        ) -> None:
+            super()._set_stopinfo(stopframe, returnframe, stoplineno, *more, **named)
+            self.going = stoplineno == -1 and stopframe is self.botframe
+
+        def set_continue(self) -> None:
+            self._set_stopinfo(self.botframe, None, -1)
+            self.going = True
+
+        def set_quit(self) -> None:
+            self.session.close("quit")
+            self.set_continue()
+
+        def break_here(self, frame: FrameType) -> bool:  # breakpoints are not found by tracing
+            return False
+
+        def break_anywhere(self, frame: FrameType) -> bool:
+            return False
+
+        def set_break(
+            self, filename: str, lineno: int, temporary: bool = False, cond: Any = None, funcname: Any = None
+        ) -> Any:
+            filename = self.canonic(filename)
+            if funcname is not None:
+                line = self.session.first_line(filename, lineno)
+                self.moved[filename, lineno], lineno = line, line
+            problem = self.session.arm(filename, lineno)
+            return problem or super().set_break(filename, lineno, temporary, cond, None)
+
+        def get_breaks(self, filename: str, lineno: int) -> Any:
+            return super().get_breaks(filename, self.moved.get((self.canonic(filename), lineno), lineno))
+
+        def add_breakpoint(self, filename: str, line: int, temporary: bool, condition: str | None) -> Any:
+            """In the tables only; it is armed already."""
+            filename = self.canonic(filename)
+            self.breaks.setdefault(filename, [])
+            if line not in self.breaks[filename]:
+                self.breaks[filename].append(line)
+            return modules["bdb"].Breakpoint(filename, line, temporary, condition, None)
+
+        def forget_breakpoint(self, breakpoint: Any) -> None:
+            """A temporary one that was hit."""
+            with tables:
+                self.clear_bpbynumber(breakpoint.number)
+
+        # ---- for the operator's editor ----
+
+        def command_names(self) -> tuple[str, ...]:
+            return tuple(sorted({name[3:] for name in dir(self) if name[:3] == "do_"} | set(self.aliases)))
+
+        def completions(self, text: str, line: str, begin: int, end: int) -> tuple[str, ...]:
+            """What the word `text` of `line` may become."""
+            found: list[str] = []
+            if begin == 0:
+                found += self.completenames(text, line, begin, end)
+                complete = self._complete_expression
+            else:
+                command = self.parseline(line)[0]
+                complete = getattr(self, "complete_%s" % command, None) or self._complete_expression
+            found += complete(text, line, begin, end) or ()
+            return tuple(sorted({name for name in found if type(name) is str})[:MOST_COMPLETIONS])
+
+        # ---- commands ----
+
+        def onecmd(self, line: str) -> Any:
+            """One command, during which Ctrl-C interrupts it, and nothing else."""
+            interrupts = Interrupts()
+            try:
+                try:
+                    self.session.evaluating(interrupts)
+                    interrupts.begin(self.session.thread_ident())
+                    return super().onecmd(line)
+                finally:
+                    interrupts.end()
+                    self.session.evaluated(interrupts, self.breaks)
+            except KeyboardInterrupt:
+                interrupts.end()
+                self.session.evaluated(interrupts, self.breaks)
+                self.message("*** KeyboardInterrupt")
+                return bool(self.session.ended)
+            except (Exception, SystemExit) as error:  # a fault of the command, or exit() in "interact"
+                self.error(format_exception_only(type(error), error)[-1].strip())
+                return bool(self.session.ended)
+
+        def do_quit(self, _arg: str) -> bool:
+            """q(uit) | exit | detach
+            End the session; the program goes on.
+            """
+            self.set_quit()
+            return True
+
+        do_q = do_exit = do_detach = do_quit
+
+        def do_EOF(self, _arg: str) -> bool:
+            """EOF
+            The operator has left: as quit.
+            """
+            self.session.close("EOF")
+            self.set_continue()
+            return True
+
+        def do_debug(self, arg: str) -> None:
+            """debug code
+            Step through the code, in a debugger of its own, in the environment of the frame.
+            """
+            names = getattr(self, "curframe_locals", None)
+            nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
+            nested.own_ident = self.own_ident
+            nested.use_rawinput = 0
+            nested.pyrepl_input = None
+            nested.prompt = "(%s) " % self.prompt.strip()
+            self.message("ENTERING RECURSIVE DEBUGGER")
+            traced = sys.gettrace()
+            self.depth += 1
+            try:
+                sys.settrace(None)
+                frame = self.curframe
+                sys.call_tracing(nested.run, (arg, frame.f_globals, frame.f_locals if names is None else names))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self.error(format_exception_only(type(error), error)[-1].strip())
+            finally:
+                self.depth -= 1
+                sys.settrace(traced)
+            self.message("LEAVING RECURSIVE DEBUGGER")
+            self.lastcmd = nested.lastcmd
+
+    return LivePdb
+
+
+class Tables:
+    """bdb keeps its breakpoints in its class, for all debuggers of the process: ours are there only in the block."""
+
+    def __init__(self, owner: type[Any]) -> None:
+        self._owner = owner
+        self._ours: tuple[Any, ...] = (1, {}, [None])
+        self._theirs: tuple[Any, ...] = ()
+        self._depth = 0
+
+    # without a loop or a call of Python code, so that no other thread can come in between
+
+    def __enter__(self) -> Tables:
+        self._depth += 1
+        if self._depth == 1:
+            owner = self._owner
+            self._theirs = owner.next, owner.bplist, owner.bpbynumber
+            owner.next, owner.bplist, owner.bpbynumber = self._ours
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            owner = self._owner
+            self._ours = owner.next, owner.bplist, owner.bpbynumber
+            owner.next, owner.bplist, owner.bpbynumber = self._theirs
+
+
+def outermost(frame: FrameType) -> FrameType:
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def suspends(frame: FrameType) -> bool:
+    """Whether its "return" may be a yield: CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR."""
+    return bool(frame.f_code.co_flags & (0x20 | 0x80 | 0x200))

@@ -1,0 +1,1 @@
+"""A prompt on the operator's side, for whatever reads lines in a process: see `attach_cli.prompt.dialogue`."""
