@@ -19,6 +19,7 @@ from attach.errors import (
     DebugClosed,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
+    LogpointNotUsable,
     NoSuchThread,
     NotAttached,
     TargetExited,
@@ -28,12 +29,16 @@ from attach.running import has_ended
 
 #: The agent's slugs that are errors of their own, made of the PID and the agent's message.
 _ERRORS: dict[str, Callable[[int, str], Exception]] = {
-    "breakpoint": BreakpointNotUsable,
+    "ambiguous-file": BreakpointNotUsable,
+    "bad-logpoint": LogpointNotUsable,
     "debug-busy": DebugBusy,
     "debug-closed": DebugClosed,
+    "no-code-at-line": BreakpointNotUsable,
     "no-pdb": DebuggerUnavailable,
     "no-such-thread": NoSuchThread,
     "pdbcls": DebuggerClassNotUsable,
+    "unknown-file": BreakpointNotUsable,
+    "unknown-function": BreakpointNotUsable,
 }
 
 

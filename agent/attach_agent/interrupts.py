@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 class Interrupts:
     """Between `begin` and `end`, which the thread itself calls, `send` from another raises KeyboardInterrupt in it.
 
-    The thread gets it when it runs Python code the next time; a call into C has to return first.
+    The thread gets it when it runs Python code the next time; a call into C has to return first. `raised` is the class
+    to raise instead, one derived from it, for who has to tell it from others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, raised: type[KeyboardInterrupt] = KeyboardInterrupt) -> None:
+        self._raised = raised
         self._own = 0
         self._thread = 0  # 0: not now
         self._sending = 0
@@ -24,7 +26,7 @@ class Interrupts:
         """`thread` is the ident that CPython knows this thread by. KeyboardInterrupt if one was sent before."""
         self._own = self._thread = thread
         if self._early:
-            raise KeyboardInterrupt
+            raise self._raised
 
     def send(self) -> str:
         """Returns why not, if that is impossible here. Called by one thread at a time."""
@@ -37,7 +39,7 @@ class Interrupts:
                     self._set = self._set or _set_async_exc()
                 except Exception as error:  # no _ctypes, or an audit hook that forbids it
                     return "%s: %s" % (type(error).__name__, error)
-                self._set(self._thread, id(KeyboardInterrupt))
+                self._set(self._thread, id(self._raised))
             return ""
         finally:
             self._sending -= 1
@@ -49,6 +51,15 @@ class Interrupts:
             pass
         if self._set is not None:
             self._set(self._own, 0)
+
+    def finish(self) -> None:
+        """`end`, however often that is interrupted."""
+        while True:
+            try:
+                self.end()
+                return
+            except KeyboardInterrupt:
+                pass
 
 
 def _set_async_exc() -> Any:

@@ -46,7 +46,7 @@ class _Size(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "L"
 
 
-class _Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
+class Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "O"
 
 
@@ -187,18 +187,18 @@ class ThreadStates:
         library = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]  # the whole program, RTLD_NOW
 
         def function(name: str, result: Any, *arguments: Any) -> Any:
-            return _function(_ctypes.dlsym(library, name), result, *arguments)
+            return c_function(_ctypes.dlsym(library, name), result, *arguments)
 
         self._current = function("PyThreadState_Get", Pointer)
         self._head = function("PyInterpreterState_ThreadHead", Pointer, Pointer)
         self._next = function("PyThreadState_Next", Pointer, Pointer)
-        self._bytes_at = function("PyBytes_FromStringAndSize", _Object, Pointer, _Size)
+        self._bytes_at = function("PyBytes_FromStringAndSize", Object, Pointer, _Size)
         self._incref = function("Py_IncRef", None, Pointer)
         self._decref = function("Py_DecRef", None, Pointer)
         memmove = _ctypes._memmove_addr  # type: ignore[attr-defined]
-        self._copy = _function(memmove, Pointer, Pointer, Pointer, _Size)
+        self._copy = c_function(memmove, Pointer, Pointer, Pointer, _Size)
         # memmove of nothing returns its first argument: the object at an address, with the reference we hold
-        self._owned = _function(memmove, _Object, Pointer, Pointer, _Size)
+        self._owned = c_function(memmove, Object, Pointer, Pointer, _Size)
         if sys.version_info >= (3, 9):
             self._interpreter = function("PyInterpreterState_Get", Pointer)()
             self._runtime = self._interpreter
@@ -276,7 +276,7 @@ class ThreadStates:
         self._copy(self._counter_at, _ctypes.addressof(value), 4)
 
 
-def _function(address: int, result: Any, *arguments: Any) -> Any:
+def c_function(address: int, result: Any, *arguments: Any) -> Any:
     """A C function that is called with the GIL held."""
     flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
     body = {"_flags_": flags, "_restype_": result, "_argtypes_": arguments}

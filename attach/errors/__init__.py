@@ -64,6 +64,7 @@
     │   ├── DebuggerUnavailable       exit 5
     │   ├── DebuggerClassNotUsable    exit 2
     │   ├── BreakpointNotUsable       exit 2
+    │   ├── LogpointNotUsable         exit 2
     │   ├── NoSuchThread              exit 2
     │   ├── ThreadBlocked             exit 5
     │   └── NothingStopped            exit 7
@@ -112,6 +113,7 @@ from attach.errors.debugging import (
     DebugError,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
+    LogpointNotUsable,
     NoSuchThread,
     NothingStopped,
     ThreadBlocked,
@@ -198,6 +200,7 @@ __all__ = [
     "InjectionError",
     "InterpreterNotReady",
     "KernelTooOld",
+    "LogpointNotUsable",
     "MeasurementRejected",
     "MethodUnavailable",
     "NameNotUsable",

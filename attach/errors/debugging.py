@@ -77,6 +77,19 @@ class BreakpointNotUsable(DebugError):
         super().__init__(cause, f"See what the process has loaded:  attach {pid} threads")
 
 
+class LogpointNotUsable(DebugError):
+    """What --log shall show cannot be read."""
+
+    slug = "bad-logpoint"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, _pid: int, cause: str) -> None:
+        super().__init__(
+            f"--log: {cause}",
+            "It is text with expressions in braces:  --log 'n is {n!r}'   ({{ and }} are braces themselves)",
+        )
+
+
 class NoSuchThread(DebugError):
     """No thread, or more than one, is meant by --thread."""
 

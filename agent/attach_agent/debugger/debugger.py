@@ -44,11 +44,13 @@ class Debugger:
         if session is not None and session.state != CLOSED:
             raise AgentError("debug-busy", self.holder())
         options = dict(pairs)
-        modules = import_modules(self.importer)
+        with WithoutReadline():
+            modules = import_modules(self.importer)
         base = debugger_class(self.importer, modules, options["pdbcls"])
         self._numbers += 1
         session = Session(self, self._numbers, options, modules)
-        session.prepare(base)
+        with WithoutReadline():  # the constructor of pdb.Pdb imports it
+            session.prepare(base)
         self.session, self._connection = session, connection
         try:
             self._start_thread(self._keep, (session,))
@@ -176,19 +178,26 @@ def main_ident() -> int:
     return int(oldest)
 
 
+class WithoutReadline:
+    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
+
+    def __enter__(self) -> None:
+        self._absent = "readline" not in sys.modules
+        if self._absent:
+            sys.modules["readline"] = None  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        if self._absent and sys.modules.get("readline") is None:
+            sys.modules.pop("readline", None)
+
+
 def import_modules(importer: Any) -> dict[str, Any]:
-    """What a prompt needs, imported before anything is stopped. Not ``readline``: it would take over a terminal."""
-    absent = "readline" not in sys.modules
-    if absent:
-        sys.modules["readline"] = None  # type: ignore[assignment]
+    """What a prompt needs, imported before anything is stopped."""
     try:
-        names = ("pdb", "bdb", "traceback", "linecache", "codeop", "rlcompleter")
+        names = ("pdb", "bdb", "traceback", "pprint")
         return {name: importer.plain_import(name) for name in names}
     except Exception as error:
         raise AgentError("no-pdb", "pdb cannot be imported there: %s: %s" % (type(error).__name__, error)) from None
-    finally:
-        if absent and sys.modules.get("readline") is None:
-            sys.modules.pop("readline", None)
 
 
 def debugger_class(importer: Any, modules: dict[str, Any], wanted: str) -> type[Any]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 
 from ..interrupts import Interrupts
+from .breakpoints.postmortem import chain, subject, visible
+from .foreign import OperatorInterrupt
 from .tracing import Tracing
 
 TYPE_CHECKING = False
@@ -31,6 +33,9 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     format_exception_only = modules["traceback"].format_exception_only
 
     class Evaluating(base):  # type: ignore[misc]
+        #: (our displayhook, the program's) while a statement is evaluated
+        hooked: tuple[Any, Any] | None = None
+
         def default(self, line: str) -> None:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
             text = line[1:].lstrip() if line[:1] == "!" else line
@@ -54,9 +59,14 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             except BaseException as error:
                 self.error(format_exception_only(type(error), error)[-1].strip())
 
+        def error(self, text: str) -> None:
+            """Of an exception that is being handled here: it may not be the operator's."""
+            self.own_session.take_foreign(sys.exc_info()[1])
+            super().error(text)
+
         def _execute(self, code: Any, module_globals: dict[str, Any], names: Any) -> None:
             """A statement; the values of expressions in it go to the operator, other threads' to whom they belong."""
-            ident, here, before = self.own_ident, self.own_ident(), sys.displayhook
+            ident, here, before = self.own_session.ident, self.own_session.ident(), sys.displayhook
 
             def show(value: object) -> None:
                 if ident() != here:
@@ -64,12 +74,14 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 elif value is not None:
                     self.message(repr(value))
 
+            self.hooked = show, before
             sys.displayhook = show
             try:
                 exec(code, module_globals, names)
             finally:
                 if sys.displayhook is show:
                     sys.displayhook = before
+                self.hooked = None
 
         def do_run(self, _arg: str) -> None:
             """run | restart
@@ -93,8 +105,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
 
     class LivePdb(safe):  # type: ignore[misc,valid-type]
         def __init__(self, session: Session) -> None:
-            self.session = session
-            self.own_ident = session.ident
+            self.session = self.own_session = session
             #: one object, not a new one at each look: it is compared by identity
             self.trace_dispatch = self._dispatch
             self.tracing = Tracing(self.trace_dispatch)
@@ -107,10 +118,13 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.tables = tables
             #: where the breakpoint of a function is, by where its definition begins
             self.moved: dict[tuple[str, int], int] = {}
+            #: what was raised where the thread is stopped
+            self.exception: BaseException | None = None
             self.depth = 0
             super().__init__(stdin=session.console, stdout=session.console, nosigint=True, readrc=False)
             self.use_rawinput = 0
             self.pyrepl_input = None
+            self.colorize = session.options["color"]  # Python 3.14 and later
             self.prompt = "(Pdb) "
             self.quitting = False
 
@@ -137,10 +151,12 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             return self._go_on(frame)
 
         def _show_exception(self, frame: FrameType, exception: BaseException) -> None:
-            text = format_exception_only(type(exception), exception)[-1].strip()
-            self.message(text)
-            chains = sys.version_info >= (3, 13) and exception.__traceback__ is not None
-            self.interaction(frame, exception if chains else exception.__traceback__)
+            self.message(format_exception_only(type(exception), exception)[-1].strip())
+            self.exception = exception
+            try:
+                self.interaction(frame, subject(exception))
+            finally:
+                self.exception = None
 
         def _go_on(self, frame: FrameType) -> Any:
             """After a prompt: trace this thread if the operator steps, else leave it as it was."""
@@ -160,7 +176,10 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
         def _dispatch(self, frame: FrameType, event: str, arg: Any) -> Any:
             """The trace function of a thread that steps."""
             session = self.session
-            if not self.tracing.active or session.stopped_in() != session.ident():  # kept by a frame, or by a copy
+            if not self.tracing.active or session.stopped_in() != session.ident():
+                # kept by the state of another greenlet, or copied to another thread by the program
+                if sys.gettrace() is self.trace_dispatch:
+                    sys.settrace(None)
                 return None
             prompts = self.prompts
             local = self.tracing.chain(frame, event, arg)
@@ -240,6 +259,12 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             with tables:
                 self.clear_bpbynumber(breakpoint.number)
 
+        def abandon(self) -> None:
+            """In a forked child, to which the stopped thread has not come along."""
+            tables.abandon()
+            if self.hooked is not None and sys.displayhook is self.hooked[0]:
+                sys.displayhook = self.hooked[1]
+
         # ---- for the operator's editor ----
 
         def command_names(self) -> tuple[str, ...]:
@@ -261,7 +286,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
 
         def onecmd(self, line: str) -> Any:
             """One command, during which Ctrl-C interrupts it, and nothing else."""
-            interrupts = Interrupts()
+            interrupts = Interrupts(OperatorInterrupt)
             try:
                 try:
                     self.session.evaluating(interrupts)
@@ -271,7 +296,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                     interrupts.end()
                     self.session.evaluated(interrupts, self.breaks)
             except KeyboardInterrupt:
-                interrupts.end()
+                interrupts.finish()
                 self.session.evaluated(interrupts, self.breaks)
                 self.message("*** KeyboardInterrupt")
                 return bool(self.session.ended)
@@ -296,13 +321,23 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.set_continue()
             return True
 
+        def do_pp(self, arg: str) -> None:
+            """pp expression
+            Pretty-print the value of the expression, as wide as the operator's terminal.
+            """
+            try:
+                value = self._getval(arg)
+            except Exception:  # told already
+                return
+            self.message(modules["pprint"].pformat(value, width=max(20, self.session.options["width"] - 1)))
+
         def do_debug(self, arg: str) -> None:
             """debug code
             Step through the code, in a debugger of its own, in the environment of the frame.
             """
             names = getattr(self, "curframe_locals", None)
             nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
-            nested.own_ident = self.own_ident
+            nested.own_session = self.session
             nested.use_rawinput = 0
             nested.pyrepl_input = None
             nested.prompt = "(%s) " % self.prompt.strip()
@@ -323,6 +358,25 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.message("LEAVING RECURSIVE DEBUGGER")
             self.lastcmd = nested.lastcmd
 
+        def earlier_exceptions(self, arg: str) -> None:
+            """exceptions [number]
+            List what has led to the exception, the first cause first, or go to where one of them was raised.
+            """
+            links = chain(self.exception) if self.exception is not None else []
+            if not arg:
+                for number, link in enumerate(links):
+                    mark = ">" if link is self.exception else " "
+                    self.message("%s %3d %s" % (mark, number, format_exception_only(type(link), link)[-1].strip()))
+            elif not arg.isdigit() or int(arg) >= len(links):
+                self.error("there is no exception %s" % arg)
+            elif links[int(arg)].__traceback__ is None:
+                self.error("this exception was not raised")
+            else:
+                self.setup(None, visible(links[int(arg)].__traceback__))
+                self.print_stack_entry(self.stack[self.curindex])
+
+    if not hasattr(base, "do_exceptions"):  # before Python 3.13
+        LivePdb.do_exceptions = LivePdb.earlier_exceptions
     return LivePdb
 
 
@@ -351,6 +405,12 @@ class Tables:
             owner = self._owner
             self._ours = owner.next, owner.bplist, owner.bpbynumber
             owner.next, owner.bplist, owner.bpbynumber = self._theirs
+
+    def abandon(self) -> None:
+        """The thread that is in the block is no more."""
+        if self._depth:
+            self._depth = 1
+            self.__exit__()
 
 
 def outermost(frame: FrameType) -> FrameType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posix
 import sys
 import time
 
@@ -12,6 +13,7 @@ from .breakpoints.conditions import Conditions
 from .breakpoints.logpoints import Logpoint
 from .capture import Capture
 from .console import LOOK, Console
+from .foreign import OperatorInterrupt, is_of_program
 from .joining import Joining
 from .live_pdb import live
 from .mailbox import Mailbox
@@ -68,6 +70,9 @@ class Session:
         self._stopped_at = self._stopped_seconds = 0.0
         self._why = ""
         self._interrupts: Interrupts | None = None
+        #: several of our threads may interrupt; the stopped one never takes this
+        self._interrupting = debugger.new_lock()
+        self._pid = posix.getpid()
         self._tell_commands = True
         self._held = ""
         self._stuck = False
@@ -106,7 +111,7 @@ class Session:
         for text in options["functions"]:
             self._break_function(text)
         if options["exception"]:
-            self.breakpoints.arm_exceptions("" if options["exception"] == "*" else options["exception"])
+            self.breakpoints.arm_exceptions(options["exception"])
         slow = self.breakpoints.expected_slowdown()
         if slow:
             self.note(slow)
@@ -164,6 +169,9 @@ class Session:
 
     def failed(self, error: BaseException) -> None:
         """A fault of ours, of pdb or of the operator's class: the program does not see it."""
+        if type(error) is KeyboardInterrupt or is_of_program(error):
+            self._keep_foreign(error)
+            return
         self.close("error")
         try:
             place = ""
@@ -174,6 +182,17 @@ class Session:
             self.note("the debugger failed: %s: %s%s" % (type(error).__name__, error, place))
         except BaseException:  # of its __str__
             self.note("the debugger failed: %s" % type(error).__name__)
+
+    def take_foreign(self, error: BaseException | None) -> None:
+        """Of an exception that ended an evaluation: one of a signal handler of the program ends the session."""
+        if is_of_program(error):
+            assert error is not None
+            self._keep_foreign(error)
+
+    def _keep_foreign(self, error: BaseException) -> None:
+        """It comes out of the line of the program where the thread is stopped."""
+        self.foreign = error
+        self.close("a signal handler of the program raised %s" % type(error).__name__)
 
     # ---- in the program's threads ----
 
@@ -196,14 +215,20 @@ class Session:
             text = self.logpoint.line(frame)
             if text is not None:
                 self.put("out", text + "\n")
+            if self.logpoint.is_done:
+                self.close("%d lines were logged" % self.logpoint.hits)
             return frame.f_trace
         return self.stop(frame, "breakpoint %d" % found.number, found)
 
     def _effective(self, frame: FrameType) -> Any:
         """The breakpoint that says this line is to stop at, as bdb.effective; a condition that fails is false."""
         with self.pdb.tables:
-            key = self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno
-            for breakpoint in list(self.modules["bdb"].Breakpoint.bplist.get(key, ())):
+            key = self._key(frame)
+            tables = self.modules["bdb"].Breakpoint.bplist
+            if key not in tables and self.breakpoints.function_at(frame):  # of a module that was imported since
+                self._armed.add(key)
+                self.pdb.add_breakpoint(*key, False, None)
+            for breakpoint in list(tables.get(key, ())):
                 if not breakpoint.enabled:
                     continue
                 if breakpoint.cond and not self.conditions.evaluate(breakpoint.cond, frame):
@@ -236,6 +261,8 @@ class Session:
         """
         here = self.ident()
         if self.ended or (self._turn_of == here and self.pdb.depth):  # in a debugger within the debugger
+            return frame.f_trace
+        if sys.is_finalizing():  # our threads are no more
             return frame.f_trace
         if self._turn_of != here:
             if not self._turn.acquire(False):
@@ -296,23 +323,28 @@ class Session:
         self.watchdog.asked()
         try:
             while not self.ended:
-                item = self._lines.take() if self._lines.wait(LOOK) else None
-                if item is None:
-                    self.debugger.look_after(self)
-                elif item[0] == "line":
-                    return str(item[1])
-                else:
-                    self._complete(*item[1:])
+                try:
+                    item = self._lines.take() if self._lines.wait(LOOK) else None
+                    if item is None:
+                        self.debugger.look_after(self)
+                    elif item[0] == "line":
+                        return str(item[1])
+                    else:
+                        self._complete(*item[1:])
+                except OperatorInterrupt:
+                    if self._interrupts is not None:  # of a command that asks for more
+                        raise
+        except OperatorInterrupt:
+            raise
         except BaseException as error:  # a signal handler of the program has raised what is meant for its own code
-            self.foreign = error
-            self.close("a signal handler of the program raised %s" % type(error).__name__)
+            self._keep_foreign(error)
         finally:
             self.watchdog.answered()
         return ""
 
     def _complete(self, arguments: tuple[Any, ...], reply: Mailbox) -> None:
         names: tuple[str, ...] = ()
-        interrupts = Interrupts()
+        interrupts = Interrupts(OperatorInterrupt)
         try:
             try:
                 self._interrupts = interrupts
@@ -322,7 +354,7 @@ class Session:
                 interrupts.end()
                 self._interrupts = None
         except KeyboardInterrupt:
-            interrupts.end()
+            interrupts.finish()
             self._interrupts = None
         except Exception:  # of a property, for instance
             pass
@@ -333,6 +365,8 @@ class Session:
 
     def evaluated(self, _interrupts: Interrupts, breaks: dict[str, Any]) -> None:
         self._interrupts = None
+        if posix.getpid() != self._pid:  # a child that the operator's code has forked: nothing else runs in it
+            posix._exit(0)
         self._disarm_all_but({(file, line) for file in list(breaks) for line in list(breaks[file])})
 
     # ---- breakpoints ----
@@ -351,6 +385,7 @@ class Session:
 
     def _add(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
         """Into pdb's tables, so that its commands know it."""
+        self._armed.add((self.pdb.canonic(filename), line))
         with self.pdb.tables:
             breakpoint = self.pdb.add_breakpoint(filename, line, once, condition or None)
             breakpoint.ignore = max(hits - 1, 0)
@@ -362,7 +397,7 @@ class Session:
             self.breakpoints.arm(filename, line)
         except AgentError as error:
             return error.message
-        self._armed.add((filename, line))
+        self._armed.add((self.pdb.canonic(filename), line))
         return ""
 
     def first_line(self, filename: str, line: int) -> int:
@@ -376,12 +411,11 @@ class Session:
 
     def will_tell(self, frame: FrameType, event: str) -> bool:
         """Whether an armed breakpoint is about to tell of this line too."""
-        return (
-            event == "line"
-            and sys.version_info >= (3, 12)
-            and bool(self._armed)
-            and (self.pdb.canonic(frame.f_code.co_filename), frame.f_lineno) in self._armed
-        )
+        return event == "line" and sys.version_info >= (3, 12) and bool(self._armed) and self._key(frame) in self._armed
+
+    def _key(self, frame: FrameType) -> tuple[str, int]:
+        """What this line is called in pdb's tables, and in `_armed`."""
+        return self.pdb.canonic(self.breakpoints.armed_as(frame.f_code.co_filename)), frame.f_lineno or 0
 
     # ---- in our threads ----
 
@@ -403,6 +437,9 @@ class Session:
     def in_child(self) -> None:
         """In a forked child, at once."""
         self.close("forked")
+        self.breakpoints.after_fork()
+        if self._turn_of != self.ident():
+            self.pdb.abandon()
         self.dismantle()
 
     def may_close(self) -> bool:
@@ -415,6 +452,7 @@ class Session:
         self.stopping.close()
         self.joining.close()
         self.capture.close()
+        self.watchdog.closed()
         self.state = CLOSED
 
     def feed(self, text: str) -> None:
@@ -422,8 +460,9 @@ class Session:
 
     def interrupt(self) -> str:
         """KeyboardInterrupt in the operator's evaluation; "idle" if there is none, else why it cannot be, or ""."""
-        interrupts = self._interrupts
-        return "idle" if interrupts is None else interrupts.send()
+        with self._interrupting:
+            interrupts = self._interrupts
+            return "idle" if interrupts is None else interrupts.send()
 
     def complete(self, *arguments: Any) -> tuple[str, ...]:
         if self.state != STOPPED or self._interrupts is not None:
@@ -468,11 +507,9 @@ class Session:
         self.breakpoints.close()
         told = time.monotonic() + 1.0
         while self._turn_of:
-            interrupts = self._interrupts
-            if interrupts is not None:
-                interrupts.send()
+            self.interrupt()
             self._lines.wake()
-            self.debugger.pause(0.002)
+            self.debugger.pause(0.002 if told else 0.1)
             if told and time.monotonic() > told:
                 told, self._stuck = 0.0, True
                 self.note("the thread is still in a call of C code; it goes on when that returns")

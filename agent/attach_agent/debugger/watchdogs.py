@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 #: How often we look while a thread is stopped, and how often a sign of life is given for it, in seconds.
 TICK = 0.1
 ALIVE = 1.0
-#: A thread that should have gone on, and has not so many seconds later, is in C code that does not return.
-PATIENCE = 1.0
 #: Of gunicorn's timeout: a worker whose main thread we have not stopped, and that is silent all the same, waits for
 #: what our thread holds. Left alone it may be silent for half of it.
 SILENT = 0.75
@@ -105,7 +103,7 @@ class Watchdog:
                 self._news.acquire(True, -1 if self._stop is None else TICK)
                 reason = self._reason()
                 if reason:
-                    self._end(reason)
+                    self._session.close(reason)
         except BaseException as error:  # a fault of ours: nobody would watch
             self._session.close("%s: %s" % (type(error).__name__, error))
         finally:
@@ -140,17 +138,6 @@ class Watchdog:
 
     def _left(self) -> float:
         return self._heartbeat.left() if self._heartbeat is not None else 0.0
-
-    def _end(self, reason: str) -> None:
-        """Close the session, and say so if the thread cannot go on."""
-        since = time.monotonic()
-        told = False
-        self._session.close(reason)
-        while self._stop is not None and not self._closed:
-            self._news.acquire(True, TICK)
-            if not told and time.monotonic() - since >= PATIENCE:
-                told = True
-                self._session.note("%s: the evaluation is in C code; the thread goes on when that returns" % reason)
 
 
 def _is_ending() -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -42,7 +44,16 @@ def _rate(_ctx: click.Context, _parameter: click.Parameter, value: str) -> float
     return rate
 
 
-_SECONDS = click.FloatRange(min=0, max=_DAY)
+def _number(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # which is in every range
+        raise click.BadParameter("'nan' is no number of seconds")
+    return value
+
+
+def _seconds(name: str, default: float | None, text: str) -> Callable[..., Any]:
+    return click.option(
+        name, type=click.FloatRange(min=0, max=_DAY), callback=_number, default=default, metavar="SECONDS", help=text
+    )
 
 
 @click.command("debug", cls=Debug)
@@ -66,21 +77,9 @@ _SECONDS = click.FloatRange(min=0, max=_DAY)
 @click.option("--log", default="", metavar="TEXT", help="Print this, with {expressions}, instead of stopping.")
 @click.option("--max-hits", type=click.IntRange(min=0), default=0, metavar="N", help="... so many times.")
 @click.option("--rate", callback=_rate, default="5/s", metavar="N/s", help="... so often at most (default 5/s).")
-@click.option("--wait", type=_SECONDS, metavar="SECONDS", help="Give up if nothing has stopped until then.")
-@click.option(
-    "--stop-timeout",
-    type=_SECONDS,
-    default=60.0,
-    metavar="SECONDS",
-    help="Let the thread go on after it stood still so long in all (default 60; 0: never).",
-)
-@click.option(
-    "--idle-timeout",
-    type=_SECONDS,
-    default=300.0,
-    metavar="SECONDS",
-    help="... or nothing was typed for so long (default 300; 0: never).",
-)
+@_seconds("--wait", None, "Give up if nothing has stopped until then (default 30 for a thread, else no limit).")
+@_seconds("--stop-timeout", 60.0, "Let the thread go on after it stood still so long in all (default 60; 0: never).")
+@_seconds("--idle-timeout", 300.0, "... or nothing was typed for so long (default 300; 0: never).")
 @click.option("--keepalive", is_flag=True, help="Keep gunicorn from ending a worker that stands still.")
 @click.option("--inspect", is_flag=True, help="Look at the thread's frames without stopping it.")
 @click.option("--status", "shows_status", is_flag=True, help="Say who debugs the process, and what is stopped.")
@@ -102,10 +101,11 @@ def command(
         return
     if as_json:
         raise click.UsageError("--json is for --status")
-    options = _options(ctx, **given)
+    patient = given["wait"] is not None
+    options = options_of(ctx, **given)
     session = sessions.attach(sessions.pid())
     try:
-        code = _converse(session, options)
+        code = _converse(session, options, patient)
     except BrokenPipeError:  # who reads our output has left
         session.abandon()
         sys.stdout = None
@@ -117,13 +117,15 @@ def command(
     ctx.exit(code)
 
 
-def _converse(session: Session, options: Options) -> int:
-    """The exit code."""
+def _converse(session: Session, options: Options, patient: bool) -> int:
+    """The exit code. `patient`: see `attach_cli.prompt.debugger.Debugger`."""
     from attach_cli.prompt.debugger import Debugger
     from attach_cli.prompt.dialogue import Ended
 
     with session.debugging.open(options) as debug:
-        dialogue = Debugger(debug, session.process.pid, _shown(options), options.wait, logs=bool(options.log))
+        dialogue = Debugger(
+            debug, session.process.pid, _shown(options), options.wait, patient=patient, logs=bool(options.log)
+        )
         try:
             dialogue.run()
         except Ended as ended:
@@ -135,7 +137,7 @@ def _converse(session: Session, options: Options) -> int:
 # ---- the options ----
 
 
-def _options(ctx: click.Context, /, **given: Any) -> Options:
+def options_of(ctx: click.Context, /, **given: Any) -> Options:
     """What was asked for; UsageError if it makes no sense."""
     breaks = _breaks(ctx.meta["attach.debug.order"], given.pop("breaks"), given)
     armed = [name for name, value in (("--break", breaks), ("--function", given["functions"]),
@@ -253,7 +255,7 @@ def _reset(_as_json: bool) -> None:
         found = session.debugging.reset()
         session.release()
     if found:
-        console.say(f"Ended the session of {console.escaped(str(found['operator']))} process {pid} goes on.")
+        console.say(f"Ended the session of {console.escaped(_operator(found))}; process {pid} goes on.")
     else:
         console.say(f"Process {pid} is not being debugged.")
 
@@ -265,6 +267,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     state = what.get(str(found["state"]), str(found["state"]))
     if found["thread"]:
         state += f" in {found['thread']}" if found["state"] == "stopped" else f", last {found['thread']}"
-    told = [f"debug: by {str(found['operator']).rstrip(',')}, for {since:.0f} s; {state}"]
+    told = [f"debug: by {_operator(found)}, for {since:.0f} s; {state}"]
     told += [f"debug: breakpoint at {file}:{line}" for file, line in found["breakpoints"]]
     return [console.escaped(line) for line in told]
+
+
+def _operator(found: dict[str, Any]) -> str:
+    return str(found["operator"]).rstrip(",")

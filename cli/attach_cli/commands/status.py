@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from attach.channel.connection import as_dict
 from attach.errors import NotAttached
 from attach_cli import console, saving, sessions
+from attach_cli.commands import debug
 from attach_cli.main import joining_options
 
 
@@ -41,6 +43,7 @@ def command(as_json: bool) -> None:
                 coverage=coverage,
                 configuration=settings and settings.summary(),
                 running=int(status["running"]),
+                debug=as_dict(status.get("debug", ())) or None,
             )
     click.echo(json.dumps(found, default=str) if as_json else "\n".join(_lines(found)))
 
@@ -75,6 +78,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"coverage: using {console.escaped(found['configuration'])}")
     if found["running"]:
         lines.append(f"exec: code of {found['running']} operator{'s'[found['running'] == 1 :]} is running")
+    if found["debug"]:
+        lines += debug.lines(found["debug"])
     return lines
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from attach.errors import EXIT_BUSY, EXIT_FAILED, EXIT_TIMEOUT, NothingStopped, ThreadBlocked
+from attach.errors import EXIT_BUSY, EXIT_FAILED, EXIT_TIMEOUT, DebugError, NothingStopped, ThreadBlocked
 from attach_cli import console
 from attach_cli.prompt.dialogue import Dialogue, Event, Talker
 
@@ -23,12 +24,13 @@ class DebugTalker(Talker, Protocol):
 class Debugger(Dialogue):
     """One session. `target` says what it waits for; `wait` is how many seconds, 0 for any number.
 
-    `logs` is whether it only prints, so that nothing ever stops. `run` may raise NothingStopped, ThreadBlocked.
+    `patient` has it wait for a thread that is blocked, even if nobody can be asked for another one. `logs` is whether
+    it only prints, so that nothing ever stops. `run` may raise NothingStopped, ThreadBlocked.
     """
 
     name = "debug"
 
-    def __init__(self, talker: DebugTalker, pid: int, target: str, wait: float, *, logs: bool = False) -> None:
+    def __init__(self, talker: DebugTalker, pid: int, target: str, wait: float, *, patient: bool, logs: bool) -> None:
         super().__init__(talker)
         self.pid = pid
         #: The exit code.
@@ -36,6 +38,7 @@ class Debugger(Dialogue):
         self._debug = talker
         self._target = target
         self._wait = wait
+        self._patient = patient
         self._logs = logs
         self._shown = False  # of what it logs
         self._stops = 0
@@ -86,27 +89,35 @@ class Debugger(Dialogue):
         self.later("resumed", _MOMENT, lambda: self.screen.say(what + (", twice detaches." if self._asks else ".")))
         self._look_for_end()
 
-    def _blocked(self, thread: str, where: str, rows: Sequence[Any]) -> None:
-        """The thread cannot be stopped now: the operator may choose another one."""
+    def _blocked(self, thread: str, where: str, rows: Sequence[tuple[str, int, str]]) -> None:
+        """The thread stops only when its wait is over: the operator may choose another one."""
         self.never("waiting")
-        if not self._stops and not self._asks:
-            self._failed = ThreadBlocked(self.pid, thread, where, tuple(str(row[0]) for row in rows))
-        self.screen.say(f"{thread} is {where}: it cannot be stopped before that returns.")
-        if rows:
-            self.screen.tell_table(_table(rows))
-        if self._failed is not None:
+        if not (self._stops or self._asks or self._patient):
+            self._failed = ThreadBlocked(self.pid, thread, where, _words(rows)[:1])
             self.leave("blocked")
-        elif rows and self._asks:
-            self._choose()
+            return
+        self.screen.say(f"{thread} is {where}; it stops when that returns.")
+        if rows and self._asks:
+            self.screen.tell_table(_table(rows))
+            self._choose(_words(rows))
         else:
-            self.screen.say("Waiting until it does. Ctrl-C gives up.")
-
-    def _choose(self) -> None:
-        answer = self.ask("Another thread? Its number, or Enter to wait: ")
-        if answer and answer.strip():
-            self._debug.stop(answer.strip())
-        elif answer is not None:
             self.screen.say("Waiting for it. Ctrl-C gives up.")
+
+    def _choose(self, words: list[str]) -> None:
+        answer = self.ask("Stop another one? Its number or name, or Enter to wait: ")
+        while answer and answer.strip():
+            wanted = answer.strip()
+            try:
+                self._debug.stop(words[int(wanted) - 1] if wanted in map(str, range(1, len(words) + 1)) else wanted)
+            except DebugError as error:
+                self.screen.say(error.message)
+                answer = self.ask("Which one? ")
+            else:
+                break
+        if answer is not None:
+            if self._wait:  # from now on
+                self.later("wait", self._wait, self._waited)
+            self.later("waiting", _MOMENT, lambda: self.screen.say("Waiting for it. Ctrl-C gives up."))
 
     # ---- what the operator does ----
 
@@ -176,6 +187,12 @@ def _exit_code(reason: str) -> int:
     return EXIT_BUSY if "another operator" in reason else EXIT_FAILED
 
 
-def _table(rows: Sequence[Any]) -> str:
-    cells = [tuple(map(str, row)) for row in rows]
-    return console.table(cells, ("THREAD", "NAME", "WHERE")[: len(cells[0])])
+def _words(rows: Sequence[tuple[str, int, str]]) -> list[str]:
+    """By what to name each of these threads to --thread."""
+    names = [str(row[0]) for row in rows]
+    return [shlex.quote(name) if names.count(name) == 1 else str(row[1]) for name, row in zip(names, rows, strict=True)]
+
+
+def _table(rows: Sequence[tuple[str, int, str]]) -> str:
+    cells = [(str(number), str(name), str(where)) for number, (name, _, where) in enumerate(rows, 1)]
+    return console.table(cells, ("", "THREAD", "WHERE"), right=(0,))

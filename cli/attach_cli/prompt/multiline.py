@@ -24,6 +24,8 @@ def goes_on(text: str, prompt: str, commands: Collection[str] = ()) -> bool:
         code = code[1:].lstrip()
     elif is_command(code, commands):
         return False
+    if "\n" not in code:  # `if x: y` alone is whole, as for pdb, and not followed by an `else`
+        code += "\n"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

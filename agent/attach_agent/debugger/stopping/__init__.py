@@ -1,58 +1,126 @@
-"""Stops a thread that already runs, at the next line that it runs."""
+"""Stopping one thread that already runs, at the next line that it runs, and no other."""
 
 from __future__ import annotations
 
 import _thread
 import sys
+import time
+
+from ...errors import AgentError
+from .looking import Sight, native_id, refusal
+from .request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any
 
-_TOOL = 4
+    from .monitored import Monitored
+    from .onethread import OneThread
+    from .traced import Traced
+
+#: For so long `Stopping.request` looks whether the thread stops or is blocked, in seconds.
+PATIENCE = 0.1
+#: After this time code that C code calls is watched as well, until `PATIENCE` is over.
+_WIDEN_AFTER = 0.03
+_ATTEMPTS = 5
 
 
 class Stopping:
-    """One request at a time, by events of the lines of the thread's stack; Python 3.12 and later."""
+    """One request at a time. `request` and `close` are called by threads of the agent, `revoke` by any."""
 
     def __init__(self, importer: Any, pause: Callable[[float], object]) -> None:
-        self._ident = importer.native(_thread, "get_ident", "get_native_id")
-        self._codes: list[CodeType] = []
+        self._importer = importer
+        self._pause = pause
+        self._lock = importer.native(_thread, "allocate_lock", "allocate")()
+        self._current: tuple[Request, Monitored | Traced] | None = None
+        self._states: OneThread | None = None
+        self._closed = False
 
     def request(self, ident: int, on_stop: Callable[[FrameType, str, Any], Any]) -> str:
-        """Have the thread call `on_stop` before its next line; why not, or ""."""
-        if sys.version_info < (3, 12):
-            return "not before Python 3.12"
-        monitoring: Any = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
+        """Have the thread `ident` (CPython's) call ``on_stop(frame, "line", None)`` before the next line that it runs.
 
-        def on_line(_code: CodeType, _line: int) -> None:
-            if self._ident() == ident:
+        Returns "" if it has done so or will: it runs Python, or C code that returns. Otherwise why not: "blocked in
+        FUNCTION at FILE:LINE". Even then the request stays, and the thread stops when its wait is over, until `revoke`,
+        or until another request takes its place. Raises AgentError ``no-such-thread`` for a thread that is never
+        stopped, ``monitoring-busy`` or ``unsupported-build`` if there is no way to; then there is no request.
+        """
+        why_not = refusal(ident)
+        if why_not:
+            raise AgentError("no-such-thread", why_not)
+        with self._lock:
+            self.revoke()
+            request = Request(ident, on_stop)
+            engine = self._engine_of(request)
+            try:
+                engine.arm()
+            except BaseException:
+                if request.revoke():
+                    engine.disarm()
+                raise
+            self._current = request, engine
+            if self._closed:
                 self.revoke()
-                on_stop(sys._getframe(1), "line", None)
-
-        monitoring.use_tool_id(_TOOL, "live-attach")
-        monitoring.register_callback(_TOOL, monitoring.events.LINE, on_line)
-        frame: FrameType | None = sys._current_frames()[ident]
-        while frame is not None:
-            self._codes.append(frame.f_code)
-            frame = frame.f_back
-        for code in self._codes:
-            monitoring.set_local_events(_TOOL, code, monitoring.events.LINE)
-        monitoring.restart_events()
-        return ""
+        return self._watch(request, engine)
 
     def revoke(self) -> bool:
-        """Whether there was a request that has not come to its end."""
-        codes, self._codes = self._codes, []
-        if codes:
-            monitoring: Any = getattr(sys, "monitoring")  # noqa: B009
-            for code in codes:
-                monitoring.set_local_events(_TOOL, code, 0)
-            monitoring.register_callback(_TOOL, monitoring.events.LINE, None)
-            monitoring.free_tool_id(_TOOL)
-        return bool(codes)
+        """Afterwards ``on_stop`` is not called any more. False if it was, or is about to be: the thread came first.
+
+        Waits for nothing.
+        """
+        if self._current is None:
+            return True
+        request, engine = self._current
+        if request.revoke():
+            engine.disarm()
+        return not request.was_fired()
 
     def close(self) -> None:
+        """Nothing of ours is left in the process, and nothing comes any more. May be called twice."""
+        self._closed = True
         self.revoke()
+
+    def _engine_of(self, request: Request) -> Monitored | Traced:
+        who, wanted = self._who(request.ident)
+        if sys.version_info >= (3, 12):
+            from .monitored import Monitored
+
+            return Monitored(request, who, wanted)
+        from .traced import Traced
+
+        return Traced(request, who, wanted, self._thread_states())
+
+    def _who(self, ident: int) -> tuple[Callable[[], int], int]:
+        """How a thread tells who it is, and what the thread `ident` would say."""
+        own = self._importer.native(_thread, "get_ident", "get_native_id")
+        return own, ident if own.__name__ == "get_ident" else native_id(ident)
+
+    def _thread_states(self) -> OneThread:
+        from .onethread import OneThread
+
+        for attempt in range(_ATTEMPTS):
+            sys.settrace(None)  # a coverage measurement that runs may try to trace us, too
+            try:
+                self._states = self._states or OneThread()
+            except AgentError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        assert self._states is not None
+        return self._states
+
+    def _watch(self, request: Request, engine: Monitored | Traced) -> str:
+        sight = Sight(request.ident)
+        start = time.monotonic()
+        widened = False
+        while request.open and time.monotonic() - start < PATIENCE:
+            if sight.is_blocked():
+                engine.narrow()
+                return sight.place()
+            if not widened and time.monotonic() - start > _WIDEN_AFTER:
+                widened = True
+                engine.widen()
+            self._pause(0.0005)
+            engine.look_again()
+        engine.narrow()
+        return ""

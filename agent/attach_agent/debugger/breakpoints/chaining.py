@@ -1,0 +1,73 @@
+"""A trace function of ours before that of whoever traces a thread already: CPython 3.8 - 3.11."""
+
+from __future__ import annotations
+
+from itertools import chain, compress, repeat, tee
+
+from ...stacks import paused_collection
+from ...threadstates import WORD, Pointer, ThreadStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Added to the count of traced threads of 3.8 and 3.9 (`ThreadStates.force_tracing`); not what coverage adds.
+_BREAKPOINTS = 1 << 24
+_COVERAGE = 1 << 20
+
+
+class ChainedThreadStates(ThreadStates):
+    """`ThreadStates` in which one trace function takes the place of another, and gives it back."""
+
+    @property
+    def trampoline(self) -> int:
+        """The C function that CPython calls for what was given to ``sys.settrace``."""
+        return self._trampoline
+
+    def traced(self) -> list[tuple[Any, int]]:
+        """What traces the threads that are traced, and the C function that CPython calls for it."""
+        with paused_collection():
+            states, again = tee(self._states())
+            traced = compress(states, self._words(again, self._function_at))
+            first, second = tee(traced)
+            addresses, again = tee(self._words(first, self._object_at))
+            owned = list(zip(addresses, map(self._incref, again), self._words(second, self._function_at)))
+        return [(self._owned(address, address, 0), function) for address, _, function in owned]
+
+    def own_function(self) -> int:
+        """The C function that CPython calls for what traces this thread."""
+        return next(self._words(iter((self._current(),)), self._function_at))
+
+    def put_back(self, ours: Any, before: Any, function: int) -> None:
+        """Have `before` trace each thread again that `ours` traces, this one too, by the C function `function`."""
+        found: list[int] = []
+        target, call = Pointer(id(before)), Pointer(function)
+        with paused_collection():
+            states, again = tee(self._states())
+            traced = compress(states, map(id(ours).__eq__, self._words(again, self._object_at)))
+            first, second, third, fourth = tee(traced, 4)
+            list(
+                chain(
+                    map(found.append, first),
+                    map(self._incref, repeat(id(before)), second),
+                    self._write(self._at(third, self._object_at), target, WORD),
+                    self._write(self._at(fourth, self._function_at), call, WORD),
+                )
+            )
+        for _ in found:
+            self._decref(id(ours))
+
+    def force_tracing(self) -> None:
+        """As `ThreadStates.force_tracing`, while coverage may do that too."""
+        if self._counter_at:
+            self._counter_before = self._int_at(self._counter_at, 4)
+            self._set_counter(self._counter_before + _BREAKPOINTS)
+
+    def unforce_tracing(self) -> None:
+        if self._counter_at:
+            now = self._int_at(self._counter_at, 4)
+            now -= _BREAKPOINTS if now >= _BREAKPOINTS else 0
+            if now < _COVERAGE:
+                before = self._counter_before if self._counter_before < _COVERAGE else 0
+                now = before + len(self.trace_objects())
+            self._set_counter(now)

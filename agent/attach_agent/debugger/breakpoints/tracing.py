@@ -1,0 +1,344 @@
+"""Breakpoints through trace functions, Python 3.8 - 3.11.
+
+Every thread calls ours when a function begins, and in code with an armed line also at each of its lines. Where a
+thread is traced already, by coverage's tracer or by what the program gave to ``sys.settrace``, ours comes before that
+and hands it each event, as CPython would.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+from _operator import contains
+from itertools import repeat
+
+from ...coverage.frames import suspended_kinds
+from ...coverage.tracer.neighbours import refuse_audit_hooks, set_thread_hook, thread_hook
+from ...errors import AgentError
+from ...stacks import current_stacks, greenlets, heap, wait_until_left
+from .chaining import ChainedThreadStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType, FrameType
+    from typing import Any
+
+    from .armed import Armed
+    from .functions import Awaited
+
+#: How often we look for threads that no hook told us about.
+POLL_SECONDS = 0.1
+
+#: Where the code of the debugger is.
+_OWN = __file__.rpartition("breakpoints/")[0]
+
+SLOWDOWN = (
+    "before Python 3.12 every thread is traced while a breakpoint is armed: calls take 2-4 times as long, "
+    "lines of the function with the breakpoint up to 10 times"
+)
+
+
+class TracingEngine:
+    """As `monitoring.MonitoringEngine`. To be made in a thread that is not traced."""
+
+    def __init__(
+        self,
+        armed: Armed,
+        awaited: Awaited,
+        native: Callable[..., Any],
+        pause: Callable[[float], object],
+        on_line: Callable[..., Any],
+    ) -> None:
+        self._armed = armed
+        self._awaited = awaited
+        self._native = native
+        self._pause = pause
+        self._on_line = on_line
+        self._states = ChainedThreadStates()
+        self._raised: Callable[[FrameType, BaseException, Any], object] | None = None
+        #: ours -> what it comes before (None: nothing), and the C function that CPython called for that
+        self._entries: dict[Any, tuple[Any, int]] = {}
+        self._alone = self._new_entry(None, 0)
+        self._started = self._closed = False
+        self._watching = False
+        self._hook: Any = None
+        self._entering = frozenset((id(self._alone.__code__),))
+        self._new_locks()
+
+    def slowdown(self) -> str:
+        return SLOWDOWN
+
+    def arm(self, _codes: Iterable[CodeType]) -> None:
+        """Have the lines that `armed` has by now told, in all code.
+
+        Raises AgentError: ``tracing-refused`` or ``audit-hook``, if an audit hook of the program is in the way.
+        """
+        self._start()
+        self._mark_frames()
+
+    def disarm(self) -> None:
+        """`armed` has less. Its frames notice; without anything armed the threads are as before."""
+        if not self._armed and not self._awaited.names and self._raised is None:
+            self._stop()
+
+    def watch_exceptions(self, raised: Callable[[FrameType, BaseException, Any], object]) -> None:
+        self._raised = raised
+        self.arm(())
+
+    def after_fork(self) -> None:
+        """In the child, to which our thread did not come along."""
+        self._watching = False
+        self._new_locks()
+
+    def close(self) -> None:
+        """Give all threads back, in a thread of ours."""
+        self._armed.clear()
+        self._awaited.clear()
+        self._raised = None
+        self._stop()
+
+    def _start(self) -> None:
+        if self._started:
+            return
+        refuse_audit_hooks()
+        self._started, self._closed = True, False
+        self._states.force_tracing()
+        try:
+            self.reach()
+            self._watching = True
+            try:
+                self._native(_thread, "start_new_thread", "start_new")(self._watch, ())
+            except RuntimeError as error:
+                self._watching = False
+                raise AgentError("no-thread", "the process cannot start one more thread: %s" % error) from None
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        if not self._started:
+            if self._closed:  # who steps through a thread may have put us back since
+                self._give_back()
+                self._clear_frames()
+            return
+        self._closed = True
+        self._wake.release()
+        while self._watching:
+            self._pause(0.001)
+        self._wake.acquire(False)
+        with self._changing:
+            set_thread_hook(self._hook, self._entries.get(self._hook, (None, 0))[0])
+            self._give_back()
+            # one that is under way may be about to put itself back into its thread, and a thread may start with it
+            wait_until_left(self._entering, self._pause)
+            self._give_back()
+            self._states.unforce_tracing()
+            self._clear_frames()
+            self._started = False
+
+    def _give_back(self) -> None:
+        for entry, (before, function) in list(self._entries.items()):
+            if before is None:
+                self._states.remove([entry])
+            else:
+                self._states.put_back(entry, before, function)
+
+    def _new_locks(self) -> None:
+        allocate = self._native(_thread, "allocate_lock", "allocate")
+        self._wake, self._changing = allocate(), allocate()
+        self._wake.acquire()
+
+    # ---- threads ----
+
+    def reach(self) -> None:
+        """Come before what traces each thread; this one is left as it is."""
+        with self._changing:
+            if self._closed:
+                return
+            hook = thread_hook()
+            if hook not in self._entries:
+                self._hook = self._entry_before(hook, self._states.trampoline)
+                set_thread_hook(hook, self._hook)
+            for item, function in self._states.traced():
+                if item not in self._entries and not is_of_debugger(item) and callable(item):
+                    self._states.replace([item], self._entry_before(item, function))
+            self._states.install(self._alone)
+
+    def _watch(self) -> None:
+        """Look after what no hook tells us, until `close`."""
+        try:
+            while not self._wake.acquire(True, POLL_SECONDS):
+                try:
+                    self.reach()
+                    self._forget_entries()
+                except Exception:  # no memory: later, perhaps
+                    continue
+        finally:
+            self._watching = False
+
+    def _forget_entries(self) -> None:
+        """Those that trace no thread any more."""
+        used = {id(item) for item, _ in self._states.traced()}
+        for entry in list(self._entries):
+            if id(entry) not in used and entry not in (self._alone, self._hook):
+                self._entries.pop(entry, None)
+
+    def _entry_before(self, before: Any, function: int) -> Any:
+        """The trace function that comes before `before`."""
+        if before is None:
+            return self._alone
+        for entry, (known, _) in list(self._entries.items()):
+            if known is before:
+                return entry
+        return self._new_entry(before, function)
+
+    # ---- frames ----
+
+    def _mark_frames(self) -> None:
+        """Frames that run already tell of their lines by the trace function of the frame."""
+        for frame in self._frames():
+            lines = self._armed.lines_of(frame.f_code)
+            if not lines and self._raised is None:
+                continue
+            if type(frame.f_trace) is Local:
+                frame.f_trace_lines = bool(lines) or frame.f_trace_lines
+            elif not is_of_debugger(frame.f_trace):
+                frame.f_trace = Local(self, frame, frame.f_trace, lines)
+
+    def _clear_frames(self) -> None:
+        for frame in self._frames():
+            _clear(frame)
+        kinds = suspended_kinds()
+        kinds[type(sys._getframe())] = ""
+        for item in heap(lambda types: map(contains, repeat(kinds), types), self._pause):
+            kind = kinds[type(item)]
+            found = getattr(item, kind + "frame") if kind else item
+            if found is not None:
+                _clear(found)
+
+    def _frames(self) -> Iterator[FrameType]:
+        """Of all stacks, those of suspended greenlets too."""
+        for stack in current_stacks().values():
+            yield from stack
+        for greenlet in greenlets(self._pause):
+            suspended: FrameType | None = greenlet.gr_frame
+            while suspended is not None:
+                yield suspended
+                suspended = suspended.f_back
+
+    # ---- in the program's threads ----
+
+    def _new_entry(self, before: Any, function: int) -> Any:
+        """A trace function that comes before `before`: called when a frame begins, or goes on after a yield."""
+        armed, awaited = self._armed, self._awaited
+
+        def entry(frame: FrameType, event: str, arg: Any) -> Any:
+            local = None
+            if before is not None or self._closed:
+                local = self._pass_on(entry, before, frame, event, arg)
+            if event != "call" or self._closed:  # not a call: somebody has put us on a frame
+                return local
+            try:
+                lines = armed.by_name.get(frame.f_code.co_filename)
+                if lines is None:
+                    lines = armed.lines_named(frame.f_code.co_filename)
+                if lines or self._raised is not None or awaited.names:
+                    return self._local(frame, local)
+            except RecursionError:  # the stack ends here
+                pass
+            return local
+
+        entry.live_attach = before  # type: ignore[attr-defined]
+        self._entries[entry] = before, function
+        return entry
+
+    def _pass_on(self, entry: Any, before: Any, frame: FrameType, event: str, arg: Any) -> Any:
+        """Let `before` see this event as if it traced the thread; returns what is to trace the frame."""
+        here = sys.gettrace()
+        if self._closed and here is entry:  # who stepped through this thread has put us back
+            sys.settrace(before)
+        if before is None:
+            return None
+        in_c = type(before).__name__ == "CTracer"
+        if not in_c:  # it does not ask whether the thread is its own, and takes it (CTracer_call)
+            sys.settrace(before)
+        local = before(frame, event, arg)
+        now = sys.gettrace()
+        if self._closed:
+            return local
+        if now is before and in_c and self._entries[entry][1] == self._states.trampoline:
+            self._entries[entry] = before, self._states.own_function()
+        if now is before or here is not entry:
+            sys.settrace(here)
+        elif now is not here:  # it has given the thread to another, or to nobody
+            sys.settrace(self._entry_before(now, self._states.own_function()))
+        return local
+
+    def _local(self, frame: FrameType, inner: Any) -> Any:
+        """What traces a frame that has just begun."""
+        if frame.f_code.co_name in self._awaited.names:
+            self._awaited.started(frame.f_code, frame)
+        lines = self._armed.lines_of(frame.f_code)
+        if not lines and self._raised is None:
+            return inner
+        known = frame.f_trace
+        if type(known) is not Local:
+            return Local(self, frame, known if inner is None else inner, lines)
+        # a generator that goes on
+        if inner is not None:
+            known.inner = inner
+        return known
+
+
+class Local:
+    """Traces one frame: `inner` is what would without us, and `inner_lines` whether that wants lines."""
+
+    __slots__ = ("engine", "inner", "inner_lines", "known", "lines")
+
+    def __init__(self, engine: TracingEngine, frame: FrameType, inner: Any, lines: frozenset[int]) -> None:
+        self.engine = engine
+        self.inner = inner
+        self.inner_lines = frame.f_trace_lines
+        self.known = engine._armed.by_code
+        self.lines = lines
+        frame.f_trace_lines = bool(lines) or (inner is not None and self.inner_lines)
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
+        inner = self.inner
+        if inner is not None and (self.inner_lines or event != "line"):
+            result = inner(frame, event, arg)
+            if result is not None:
+                self.inner = result
+        engine = self.engine
+        if engine._closed:
+            _clear(frame)
+            return self.inner
+        try:
+            if event == "line":
+                if self.known is not engine._armed.by_code:
+                    self.known = engine._armed.by_code
+                    self.lines = engine._armed.lines_of(frame.f_code)
+                if frame.f_lineno in self.lines:
+                    return engine._on_line(frame, event, arg)
+            elif event == "exception" and engine._raised is not None:
+                engine._raised(frame, arg[1], arg[2])
+        except RecursionError:
+            pass
+        return self
+
+
+def _clear(frame: FrameType) -> None:
+    local = frame.f_trace
+    if type(local) is Local:
+        frame.f_trace = local.inner
+        frame.f_trace_lines = local.inner_lines
+
+
+def is_of_debugger(item: Any) -> bool:
+    """Is this trace function the debugger's own?"""
+    if type(item).__name__ == "method":
+        item = item.__func__
+    if type(item) is type(is_of_debugger):
+        return bool(item.__code__.co_filename.startswith(_OWN))
+    return type(item) is Local

@@ -1,0 +1,127 @@
+"""Stopping a thread by sys.monitoring (PEP 669): Python 3.12 and later.
+
+The lines of the code on its stack are watched, as soon as that, for other threads too, which pay one callback a line
+in these functions while the request is pending. Nothing is eaten, nothing is disabled: no other tool notices.
+"""
+
+from __future__ import annotations
+
+import sys
+from _operator import itemgetter
+from itertools import chain, product, starmap
+
+from ...errors import AgentError
+from .looking import stack
+from .request import has_room, is_passed_by
+from .waking import CODE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType
+    from typing import Any
+
+    from .request import Request
+
+#: First those that nobody expects to be free.
+_TOOL_IDS = (4, 3, 5, 1, 2, 0)
+_TOOL_NAME = "live-attach"
+
+_WITHOUT_LAST = itemgetter(slice(0, -1))
+
+
+class Monitored:
+    """The engine of one request. `who` gives a thread's own id, and `wanted` is that of the thread that is meant."""
+
+    def __init__(self, request: Request, who: Callable[[], int], wanted: int) -> None:
+        self._request = request
+        self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
+        self._events = self._monitoring.events
+        self._tool = -1
+        #: What is watched, or about to be, by id: code objects of different files may compare equal.
+        self._codes: dict[int, CodeType] = {}
+        self._on_line, self._on_start = self._callbacks(who, wanted)
+
+    def arm(self) -> None:
+        """Raises AgentError ``monitoring-busy`` if other tools hold all tool ids."""
+        monitoring = self._monitoring
+        self._tool = take_tool_id(monitoring)
+        monitoring.register_callback(self._tool, self._events.LINE, self._on_line)
+        monitoring.register_callback(self._tool, self._events.PY_START, self._on_start)
+        monitoring.register_callback(self._tool, self._events.PY_RESUME, self._on_start)
+        self._watch([CODE])
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Watch also what the thread has entered since."""
+        self._watch([frame.f_code for frame in stack(self._request.ident)])
+
+    def widen(self) -> None:
+        """Watch also what it enters next: C code, as the loop of a library, may never come back to its stack.
+
+        That costs every thread a callback for each function that it calls.
+        """
+        self._change(self._monitoring.set_events, (self._tool,), (self._events.PY_START | self._events.PY_RESUME,))
+
+    def narrow(self) -> None:
+        self._change(self._monitoring.set_events, (self._tool,), (0,))
+
+    def disarm(self) -> None:
+        """Take everything away: the request is over. May be called again if a signal handler has cut it off."""
+        monitoring, tool = self._monitoring, self._tool
+        if tool < 0:
+            return
+        monitoring.set_events(tool, 0)
+        for code in list(self._codes.values()):
+            monitoring.set_local_events(tool, code, 0)
+        for event in (self._events.LINE, self._events.PY_START, self._events.PY_RESUME):
+            monitoring.register_callback(tool, event, None)
+        self._tool = -1
+        monitoring.free_tool_id(tool)  # no signal handler runs between these two lines
+
+    def _watch(self, codes: Iterable[CodeType]) -> None:
+        new = [code for code in codes if id(code) not in self._codes]
+        new = [code for code in new if code is CODE or not is_passed_by(code.co_filename)]
+        self._codes.update({id(code): code for code in new})
+        self._change(self._monitoring.set_local_events, (self._tool,), new, (self._events.LINE,))
+
+    def _change(self, function: Callable[..., object], *arguments: Iterable[Any]) -> None:
+        """Call `function` with each combination of the arguments, if the request is still open.
+
+        The thread that is meant may fire it, and take everything away, between any two lines of ours: so whether it is
+        open is looked at in the one call into C that also makes the change.
+        """
+        combinations = map(product, *((values,) for values in arguments), (self._request.open,))
+        list(starmap(function, map(_WITHOUT_LAST, chain.from_iterable(combinations))))
+
+    # ---- in the target's threads: never DISABLE, which would be for all of them ----
+
+    def _callbacks(self, who: Callable[[], int], wanted: int) -> tuple[Callable[..., None], Callable[..., None]]:
+        request = self._request
+
+        def on_line(_code: CodeType, _line: int) -> None:
+            if who() != wanted or not has_room() or not request.fire():
+                return
+            try:
+                self.disarm()
+            finally:  # a signal handler of the program has raised an exception, perhaps
+                self.disarm()
+            frame = sys._getframe(1)
+            request.call(frame.f_back if frame.f_code is CODE and frame.f_back else frame)
+
+        def on_start(code: CodeType, _offset: int) -> None:
+            if who() == wanted and has_room():
+                self._watch([code])
+
+        return on_line, on_start
+
+
+def take_tool_id(monitoring: Any) -> int:
+    for tool in _TOOL_IDS:
+        try:
+            monitoring.use_tool_id(tool, _TOOL_NAME)
+        except ValueError:  # in use
+            continue
+        return tool
+    holders = ", ".join("%d %s" % (tool, monitoring.get_tool(tool)) for tool in sorted(_TOOL_IDS))
+    raise AgentError("monitoring-busy", "all tool ids of sys.monitoring are in use: %s" % holders)
