@@ -15,7 +15,7 @@ class CodeRunning(RunError):
 
     def __init__(self, pid: int) -> None:
         super().__init__(
-            f"code that  attach {pid} exec  or  shell  has started is still running in process {pid}; nothing was changed",
+            f"code that  attach {pid} exec  or  shell  has started still runs in process {pid}; nothing was changed",
             f"Press Ctrl-C where it was started, or wait until it ends. See whether it has with:  attach {pid} status",
         )
 

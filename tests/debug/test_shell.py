@@ -130,7 +130,13 @@ def test_await(parked: Target, tmp_path: Path) -> None:
     text = AWAITS + "await asyncio.wait_for(work(4), 5) + 1 / 0\nraise SystemExit(3)\n"
     done = typed(parked, text)
     assert done.code == 1, done
-    assert done.stdout.splitlines() == ["in MainThread"] * 2 + ["[1, 2]", "begun", "in MainThread", "3", "in MainThread"]
+    assert done.stdout.splitlines() == ["in MainThread"] * 2 + [
+        "[1, 2]",
+        "begun",
+        "in MainThread",
+        "3",
+        "in MainThread",
+    ]
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n") and "live-attach" not in done.stderr
     assert typed(parked, "import asyncio\nawait asyncio.sleep(0, 1)\nawait exit()\n").stdout == "1\n"
     end(parked, tmp_path)

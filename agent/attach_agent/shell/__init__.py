@@ -236,7 +236,7 @@ class Shell(Run):
             if not quiet:
                 raise
         except BaseException as error:
-            interrupts.end()
+            interrupts.finish()
             self._evaluation = None
             if not quiet:
                 self._show(error)
