@@ -214,6 +214,7 @@ class Dialogue:
             self._undone.clear()
 
     def _ctrl_c(self) -> None:
+        self._pasted.clear()
         if self._reading:
             self._cancelled = True
             return
@@ -228,8 +229,9 @@ class Dialogue:
     # ---- reading ----
 
     def ask(self, question: str) -> str | None:
-        """What the operator answers; None when something else happened meanwhile, Ctrl-C and the input's end included."""
+        """What the operator answers; None if something else happened, such as Ctrl-C or the end of the input."""
         self._typed.clear()
+        self._pasted.clear()  # none of it is an answer
         try:
             return self._line(question, is_question=True)
         except KeyboardInterrupt:
