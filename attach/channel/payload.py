@@ -71,6 +71,7 @@ PARTS = {
         "debugger.breakpoints.finding",
         "debugger.breakpoints.functions",
         "debugger.breakpoints.lines",
+        "debugger.breakpoints.local",
         "debugger.breakpoints.logpoints",
         "debugger.breakpoints.monitoring",
         "debugger.breakpoints.postmortem",

@@ -40,9 +40,7 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
             text = line[1:].lstrip() if line[:1] == "!" else line
             frame = self.curframe
-            names = getattr(self, "curframe_locals", None)
-            if names is None:  # Python 3.13 and later: f_locals writes through (PEP 667)
-                names = frame.f_locals
+            names = local_names(self)
             try:
                 try:
                     code = compile(text, "<stdin>", "eval")
@@ -335,7 +333,6 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """debug code
             Step through the code, in a debugger of its own, in the environment of the frame.
             """
-            names = getattr(self, "curframe_locals", None)
             with WithoutReadline():
                 nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
             nested.own_session = self.session
@@ -348,7 +345,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             try:
                 sys.settrace(None)
                 frame = self.curframe
-                sys.call_tracing(nested.run, (arg, frame.f_globals, frame.f_locals if names is None else names))
+                sys.call_tracing(nested.run, (arg, frame.f_globals, local_names(self)))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -425,6 +422,11 @@ class Tables:
         if self._depth:
             self._depth = 1
             self.__exit__()
+
+
+def local_names(debugger: Any) -> Any:
+    """The local names of the frame that the operator looks at; before f_locals wrote through (PEP 667), pdb's copy."""
+    return debugger.curframe.f_locals if sys.version_info >= (3, 13) else debugger.curframe_locals
 
 
 def outermost(frame: FrameType) -> FrameType:

@@ -97,6 +97,7 @@ class Session:
         self.logpoint = Logpoint(options["log"], options["max_hits"], options["rate"]) if options["log"] else None
         self.stopping = Stopping(importer, self.debugger.pause)
         self.breakpoints = Breakpoints(importer, self.debugger.pause, self.on_line, self.on_exception)
+        self.breakpoints.on_function = self.function_armed
         self.capture = Capture(importer, self.ident, self.write, self.console)
         self.joining = Joining(importer, self)
         self.watchdog = Watchdog(importer, self, options)
@@ -225,9 +226,6 @@ class Session:
         with self.pdb.tables:
             key = self._key(frame)
             tables = self.modules["bdb"].Breakpoint.bplist
-            if key not in tables and self.breakpoints.function_at(frame):  # of a module that was imported since
-                self._armed.add(key)
-                self.pdb.add_breakpoint(*key, False, None)
             for breakpoint in list(tables.get(key, ())):
                 if not breakpoint.enabled:
                     continue
@@ -381,7 +379,12 @@ class Session:
         module, _, qualname = text.partition(":")
         place = self.breakpoints.arm_function(module, qualname)
         if place is not None:
-            self._add(*place, "", 0, False)
+            self.function_armed(*place)
+        else:
+            self.note("module %s is not there yet: %s stops when it is called" % (module, text))
+
+    def function_armed(self, filename: str, line: int) -> None:
+        self._add(filename, line, "", 0, False)
 
     def _add(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
         """Into pdb's tables, so that its commands know it."""
@@ -513,6 +516,7 @@ class Session:
             if told and time.monotonic() > told:
                 told, self._stuck = 0.0, True
                 self.note("the thread is still in a call of C code; it goes on when that returns")
+        self.breakpoints.close()  # what traced the thread before pdb stepped through it is back now
         self.stopping.close()
         self.joining.close()
         self.capture.close()
