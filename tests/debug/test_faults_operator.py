@@ -164,18 +164,19 @@ def race(interpreter: Interpreter, rounds: int) -> None:
 
 @on_interpreters("3.8", "3.12", "3.15")
 def test_two_operators(interpreter: Interpreter) -> None:
-    """The second operator is told who has the session, can measure while a thread is stopped, and can end it."""
-    with faulty(interpreter.path) as program, operator(program.pid, breaks=(WORK,)) as user:
-        user.wait_for_prompt()
-        with pytest.raises(DebugBusy, match="has a debugger session"), operator(program.pid, breaks=(TICK,)):
-            pass
-        assert_explained(command(program.pid, "debug"), 6, "[debug-busy]", "--reset")
-        assert program.is_stopped("works")
+    """The second operator is told who has the session, takes a snapshot while a thread is stopped, and can end it."""
+    with faulty(interpreter.path) as program:
         succeed(program.pid, "start-coverage")
-        program.assert_goes_on("ticks")
-        assert "faulty.py" in succeed(program.pid, "snapshot", "--text").stdout
+        with operator(program.pid, breaks=(WORK,)) as user:
+            user.wait_for_prompt()
+            with pytest.raises(DebugBusy, match="has a debugger session"), operator(program.pid, breaks=(TICK,)):
+                pass
+            assert_explained(command(program.pid, "debug"), 6, "[debug-busy]", "--reset")
+            assert program.is_stopped("works")
+            program.assert_goes_on("ticks")
+            assert "faulty.py" in succeed(program.pid, "snapshot", "--text").stdout
+            assert program.is_stopped("works")
+            succeed(program.pid, "debug", "--reset")
+            assert "reset" in user.wait_for("closed")[1]
         succeed(program.pid, "stop-coverage", "--discard")
-        assert program.is_stopped("works")
-        succeed(program.pid, "debug", "--reset")
-        assert "reset" in user.wait_for("closed")[1]
         program.assert_as_before()
