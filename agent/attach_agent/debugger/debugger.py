@@ -63,8 +63,11 @@ class Debugger:
             raise AgentError("no-thread", "the process cannot start one more thread: %s" % error) from None
         try:
             session.begin()
-        except BaseException:
+        except BaseException as error:
             session.close("not begun")
+            if options["pdbcls"] and not isinstance(error, AgentError):
+                text = "%s fails: %s: %s" % (options["pdbcls"], type(error).__name__, error)
+                raise AgentError("pdbcls", text) from None
             raise
         return session.number
 
