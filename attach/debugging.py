@@ -142,6 +142,7 @@ class Debug:
     def __init__(self, process: Process, control: AgentConnection, output: AgentConnection, number: int) -> None:
         self.process = process
         self.number = number
+        self._image = process.image()
         self._control = control
         self._output = output
         self._over = False
@@ -200,6 +201,8 @@ class Debug:
         except AgentUnreachable:
             if has_ended(self.process):
                 raise TargetExited(self.process.pid) from None
+            if self.process.image() != self._image:
+                raise TargetExited(self.process.pid, replaced=True) from None
             raise
 
     def __enter__(self) -> Debug:
