@@ -1,6 +1,5 @@
 """A threaded server: one request is stopped, looked at, changed, and goes on, while all others are served."""
 
-
 import pytest
 
 from tests.debug.scenarios import (

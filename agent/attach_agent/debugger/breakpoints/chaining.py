@@ -78,9 +78,10 @@ class ChainedThreadStates(ThreadStates):
 
     def unforce_tracing(self) -> None:
         if self._counter_at:
+            # threads that we let be traced without counting have counted themselves down since
             now = self._int_at(self._counter_at, 4)
-            now -= _BREAKPOINTS if now >= _BREAKPOINTS else 0
-            if now < _COVERAGE:
-                before = self._counter_before if self._counter_before < _COVERAGE else 0
+            now -= _BREAKPOINTS if now > _BREAKPOINTS // 2 else 0
+            if now < _COVERAGE // 2:
+                before = self._counter_before if self._counter_before < _COVERAGE // 2 else 0
                 now = before + len(self.trace_objects())
             self._set_counter(now)
