@@ -6,9 +6,9 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../agent/coverage/programs"))
 
-import selfattach  # noqa: E402
-import work  # noqa: E402
-from selfbreak import SelfBreak, report, wait_until  # noqa: E402
+import selfattach
+import work
+from selfbreak import SelfBreak, report, wait_until
 
 BRANCH = sys.argv[1] == "branches"
 HERE = os.path.dirname(os.path.abspath(work.__file__))

@@ -1,11 +1,11 @@
 """Exceptions and where they are told: raised, passed on, raised once more, hidden, ended by control flow."""
 
 import queue
-import sys
 import threading
 
+from selfbreak import SelfBreak, report, wait_until
+
 from attach_agent.debugger.breakpoints import postmortem
-from selfbreak import SelfBreak, in_thread, report, wait_until
 
 
 class Problem(ValueError):
@@ -189,12 +189,7 @@ def began_before():
 
 thread = threading.Thread(target=began_before)
 thread.start()
-wait_until(
-    lambda: any(
-        frame.f_code is queue.Queue.get.__code__ or frame.f_back and frame.f_back.f_code is queue.Queue.get.__code__
-        for frame in sys._current_frames().values()
-    )
-)
+wait_until(lambda: waiting.not_empty._waiters)
 breaks = SelfBreak()
 breaks.arm_exceptions("Problem")
 line = began_before.__code__.co_firstlineno + 3

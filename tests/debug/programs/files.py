@@ -22,10 +22,10 @@ for name in ("shop/views.py", "cart/views.py", "shop/models.py", "late/orders.py
     write(os.path.join(folder, name))
 os.symlink(os.path.join(folder, "real"), os.path.join(folder, "through"))
 sys.path[:0] = [folder, os.path.join(folder, "through")]
-import cart.views  # noqa: E402
-import linked  # noqa: E402
-import shop.models  # noqa: E402
-import shop.views  # noqa: E402
+import cart.views  # noqa: F401
+import linked
+import shop.models
+import shop.views
 
 relative = types.ModuleType("relative")
 exec(compile(BODY, "shop/relative.py", "exec"), relative.__dict__)

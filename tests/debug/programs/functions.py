@@ -149,7 +149,7 @@ sys.path.insert(0, folder)
 told = []
 breaks.breakpoints.on_function = lambda filename, line: told.append((os.path.basename(filename), line))
 waiting = [breaks.arm_function("later", name) for name in ("first", "Shop")]
-import later  # noqa: E402
+import later
 
 shop = later.Shop()
 later.Shop()

@@ -2,9 +2,10 @@
 
 import sys
 
+from selfbreak import refusal, report
+
 from attach_agent.debugger.breakpoints.conditions import Conditions
 from attach_agent.debugger.breakpoints.logpoints import LONGEST, Logpoint
-from selfbreak import refusal, report
 
 shown = []
 sys.displayhook = shown.append
