@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.agent.coverage.support import package
 from tests.debug.inside import run
-from tests.support.interpreters import Interpreter, before_version
+from tests.support.interpreters import Interpreter, before_version, on_interpreters
 
 #: What `lines.py` calls, in this order; the loop of `plain` comes to its line once per turn.
 CALLED = ["plain"] * 3 + ["method", "plain", "static", "of_class", "attribute", "deep", "inner", "generator"]
@@ -44,6 +45,18 @@ def test_beside_coverage(interpreter: Interpreter, what: str) -> None:
     assert len(found["plain"]["work.py"]) > 90
     assert found["others"] == []
     assert found["left"][1:] == ["None", "None"]
+
+
+@pytest.mark.parametrize("what", ["threads", "greenlets"])
+@on_interpreters("3.8", "3.9", "3.10", "3.11", "3.12")
+def test_coverage_begins_and_ends(interpreter: Interpreter, what: str) -> None:
+    """Coverage that is started and stopped while a line is armed records all that ran, and the line stops all along."""
+    path = package(interpreter, "greenlet>=3.1,<4")
+    found = run(interpreter, "coverage_later.py", what, tracer=interpreter.version < (3, 12), path=path)
+    assert found["plain"] == found["measured"] == found["again"]
+    assert len(found["plain"]["work.py"]) > 20
+    assert all(found["hits"]) and found["gone"]
+    assert found["left"] == ["None", "None"]
 
 
 @before_version("3.12")

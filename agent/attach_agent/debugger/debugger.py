@@ -99,6 +99,11 @@ class Debugger:
                 self.pause(0.002)
         return status
 
+    def aside(self, change: Callable[[], Any]) -> Any:
+        """What `change` returns, which begins or ends to measure."""
+        session = self.session
+        return change() if session is None or not self.is_open() else session.breakpoints.aside(change)
+
     def is_open(self) -> bool:
         return self.session is not None and self.session.state != CLOSED
 
