@@ -54,6 +54,11 @@ def behind(item: Any) -> Any:
     return item
 
 
+def stand_in_front(front: Any) -> None:
+    """Have `front`, which `behind` sees through, stand before what traces this thread by now."""
+    sys.settrace(front.live_attach_again(sys.gettrace()))
+
+
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
     kind = type(item)
