@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from attach import running
+from attach import looking, running
 from attach.channel import payload, rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict, quiet
 from attach.coverage import Coverage
@@ -17,6 +17,7 @@ from attach.debugging import Debugging
 from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, DebugBusy, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
+from attach.shell import Shell, open_shell
 from attach_agent import wire
 
 DEFAULT_TIMEOUT = 10.0
@@ -130,6 +131,17 @@ class Session:
     def status(self) -> dict[str, Any]:
         """What the agent says about itself: names and plain values."""
         return as_dict(self.connection.call("status"))
+
+    def threads(self, *, with_locals: bool = False) -> looking.Picture:
+        """What all threads, suspended greenlets and tasks of asyncio do in this moment; nothing is stopped for it."""
+        return looking.take(self.connection, self.process, with_locals)
+
+    def shell(self, module: str = "") -> Shell:
+        """A Python prompt in the process, in the namespace of the `module` of this name, or one of its own.
+
+        Raises NoSuchModule if no such module is loaded, ResourceLimit.
+        """
+        return open_shell(self.process, self.connection.timeout, module)
 
     def run(
         self,

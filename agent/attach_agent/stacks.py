@@ -29,6 +29,7 @@ CHUNK = 20_000
 
 #: What is executed: a code object and the globals of the module that it runs in.
 _CODE_AND_GLOBALS = attrgetter("f_code", "f_globals")
+_CODE_AND_LINE = attrgetter("f_code", "f_lineno")
 
 
 class paused_collection:
@@ -53,6 +54,20 @@ def current_stacks() -> dict[int, list[FrameType]]:
     pairs, again = tee(chain.from_iterable(map(dict.items, starmap(sys._current_frames, ((),)))))
     idents = map(itemgetter(0), pairs)
     stacks = map(list, _walks(map(itemgetter(slice(1, None)), again)))
+    with paused_collection():
+        return dict(zip(idents, stacks))
+
+
+def current_places() -> dict[int, list[tuple[FrameType, tuple[CodeType, int]]]]:
+    """As `current_stacks`, with the code of each frame and the line (None: none) that it is at in that instant.
+
+    A line that is asked for later is that of a thread that went on.
+    """
+    pairs, again = tee(chain.from_iterable(map(dict.items, starmap(sys._current_frames, ((),)))))
+    idents = map(itemgetter(0), pairs)
+    twice, too = tee(map(tee, _walks(map(itemgetter(slice(1, None)), again))))
+    places = map(map, repeat(_CODE_AND_LINE), map(itemgetter(1), too))
+    stacks = map(list, map(zip, map(itemgetter(0), twice), places))
     with paused_collection():
         return dict(zip(idents, stacks))
 

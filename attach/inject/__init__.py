@@ -2,7 +2,7 @@
 
 from attach.inject.injection import Injection
 from attach.inject.ladder import METHODS, inject
-from attach.inject.preflight import c_library, check_rights, check_running, python_version
+from attach.inject.preflight import c_library, check_rights, check_running, python_version, waits
 
 __all__ = [
     "METHODS",
@@ -12,4 +12,5 @@ __all__ = [
     "check_running",
     "inject",
     "python_version",
+    "waits",
 ]

@@ -27,6 +27,7 @@ from attach.inject.memory import Memory
 from attach.inject.runtime import Runtime
 from attach.inject.seccomp import Verdict, judge
 from attach.inject.target import Target
+from attach.inject.threads import threads_in_calls
 from attach.inject.tracer import worth_waiting
 from attach.inject.x86_64 import X86_64
 from attach.process import Process
@@ -181,6 +182,17 @@ def check_machine(process: Process) -> Machine:
     if machine is None:
         raise UnsupportedMachine(process.pid, f"a program for {os.uname().machine}")
     return machine
+
+
+def waits(process: Process) -> dict[int, str]:
+    """The names of the system calls that threads wait in, by tid, those that can be told. Nobody is stopped."""
+    machine = _MACHINES.get(os.uname().machine)
+    found = {}
+    if machine is not None:
+        for tid, wait in threads_in_calls(process, machine):
+            if wait is not None:
+                found[tid] = wait.name
+    return found
 
 
 def check_python(process: Process, memory: Memory, machine: Machine) -> Runtime:

@@ -67,6 +67,7 @@ class Target:
         self.command = list(command)
         self.pid = process.pid
         self.port = 0  # the port it listens on, once a `ready` pattern with a group `port` has matched
+        self.scratch = folder / "scratch"  # its folder for temporary files
         self._process = process
         self._folder = folder
 
@@ -154,8 +155,7 @@ def running(
     arguments = [str(argument) for argument in command]
     with tempfile.TemporaryDirectory(prefix="live-attach-test-") as name:
         folder = Path(name)
-        scratch = folder / "scratch"
-        scratch.mkdir()
+        (folder / "scratch").mkdir()
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
                 arguments,
@@ -163,7 +163,7 @@ def running(
                 stdout=stdout,
                 stderr=stderr,
                 cwd=cwd,
-                env={**clean_environment(scratch), **(env or {})},
+                env={**clean_environment(folder / "scratch"), **(env or {})},
                 start_new_session=True,
             )
         target = Target(arguments, process, folder)

@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .live_pdb import WithoutReadline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False
@@ -44,11 +45,13 @@ class Debugger:
         if session is not None and session.state != CLOSED:
             raise AgentError("debug-busy", self.holder())
         options = dict(pairs)
-        modules = import_modules(self.importer)
+        with WithoutReadline():
+            modules = import_modules(self.importer)
         base = debugger_class(self.importer, modules, options["pdbcls"])
         self._numbers += 1
         session = Session(self, self._numbers, options, modules)
-        session.prepare(base)
+        with WithoutReadline():  # the constructor of pdb.Pdb imports it
+            session.prepare(base)
         self.session, self._connection = session, connection
         try:
             self._start_thread(self._keep, (session,))
@@ -177,18 +180,12 @@ def main_ident() -> int:
 
 
 def import_modules(importer: Any) -> dict[str, Any]:
-    """What a prompt needs, imported before anything is stopped. Not ``readline``: it would take over a terminal."""
-    absent = "readline" not in sys.modules
-    if absent:
-        sys.modules["readline"] = None  # type: ignore[assignment]
+    """What a prompt needs, imported before anything is stopped."""
     try:
         names = ("pdb", "bdb", "traceback", "pprint")
         return {name: importer.plain_import(name) for name in names}
     except Exception as error:
         raise AgentError("no-pdb", "pdb cannot be imported there: %s: %s" % (type(error).__name__, error)) from None
-    finally:
-        if absent and sys.modules.get("readline") is None:
-            sys.modules.pop("readline", None)
 
 
 def debugger_class(importer: Any, modules: dict[str, Any], wanted: str) -> type[Any]:

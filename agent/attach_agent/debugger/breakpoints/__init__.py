@@ -43,9 +43,11 @@ class Breakpoints:
         self._files: dict[str, str] = {}
         #: and the other way round
         self._names: dict[str, str] = {}
-        self._awaited = functions.Awaited(self._arm_called)
-        #: (id(code), line) -> MOD:QUALNAME
-        self._functions: dict[tuple[int, int], str] = {}
+        #: what `armed_as` has answered
+        self._shown: dict[str, str] = {}
+        self._awaited = functions.Awaited(self._came)
+        #: called with file and line, in the program's thread, when a function is armed that was not there before
+        self.on_function: Callable[[str, int], object] = lambda filename, line: None
         self._engine: Any
         if sys.version_info >= (3, 12):
             from .monitoring import MonitoringEngine
@@ -69,13 +71,15 @@ class Breakpoints:
         if codes:
             need_code(filename, line, codes.values())
         self._files[filename] = path
+        self._armed.add_link(filename)
         self._names.setdefault(path, filename)
+        self._shown = {}
         self._arm(path, line, None, list(codes.values()))
         return sum(line in self._armed.lines_of(code) for code in codes.values())
 
     def disarm(self, filename: str, line: int, code: CodeType | None = None) -> None:
         """However often it was armed. Without `code` also where a function's code alone has it."""
-        path = canonical(code.co_filename) if code is not None else self._files.get(filename, filename)
+        path = canonical(code.co_filename) if code is not None else self._files.get(filename) or canonical(filename)
         self._armed.remove(path, line, code)
         self._engine.disarm()
 
@@ -90,11 +94,7 @@ class Breakpoints:
             self._awaited.add(module, qualname)
             self._engine.arm(())
             return None
-        return self._arm_called(module, qualname, code)
-
-    def function_at(self, frame: FrameType) -> str:
-        """MOD:QUALNAME of the function at whose armed line this frame is, or an empty string."""
-        return self._functions.get((id(frame.f_code), frame.f_lineno or 0), "")
+        return self._arm_function(code)
 
     def arm_exceptions(self, name: str) -> None:
         """Those of this class, "*" or "" for all but those that are no failures; see `Exceptions`."""
@@ -120,7 +120,9 @@ class Breakpoints:
 
     def armed_as(self, co_filename: str) -> str:
         """The name by which the file of such code was armed, or `co_filename`. Cheap enough for a thread that stops."""
-        return self._names.get(canonical(co_filename), co_filename)
+        if co_filename not in self._shown:
+            self._shown[co_filename] = self._names.get(canonical(co_filename), co_filename)
+        return self._shown[co_filename]
 
     def expected_slowdown(self) -> str:
         """What the program pays while something is armed, one sentence; empty if nothing worth a word."""
@@ -144,11 +146,13 @@ class Breakpoints:
         names = [name for name in loaded if name.rpartition("/")[2] in last and canonical(name) == path]
         return path, names, with_nested(code for name in names for code in loaded[name].values())
 
-    def _arm_called(self, module: str, qualname: str, code: CodeType) -> tuple[str, int]:
+    def _arm_function(self, code: CodeType) -> tuple[str, int]:
         line = first_line(code)
-        self._functions[id(code), line] = "%s:%s" % (module, qualname)
         self.arm(code.co_filename, line, code)
         return code.co_filename, line
+
+    def _came(self, code: CodeType) -> None:
+        self.on_function(*self._arm_function(code))
 
     def _arm(self, path: str, line: int, code: CodeType | None, codes: list[CodeType]) -> None:
         self._armed.add(path, line, code)

@@ -30,6 +30,8 @@ class Armed:
         #: (id(code), line), the code object, and the canonical name of its file
         self._single: dict[tuple[int, int], tuple[CodeType, str]] = {}
         self._last_parts: frozenset[str] = frozenset()
+        #: the last parts of links to such files
+        self._links: frozenset[str] = frozenset()
         self.by_name: dict[str, frozenset[int]] = {}
         self.by_code: dict[int, tuple[ref[CodeType], frozenset[int]]] = {}
 
@@ -53,13 +55,17 @@ class Armed:
                 self._single.pop(key, None)
         self._changed()
 
+    def add_link(self, filename: str) -> None:
+        """Code of an armed file may be known by this name too."""
+        self._links = self._links | {filename.rpartition("/")[2]}
+
     def clear(self) -> None:
         self._lines, self._single = set(), {}
         self._changed()
 
     def _changed(self) -> None:
         names = [path for path, _ in self._lines] + [code.co_filename for code, _ in list(self._single.values())]
-        self._last_parts = frozenset(name.rpartition("/")[2] for name in names)
+        self._last_parts = frozenset(name.rpartition("/")[2] for name in names) | self._links
         # in this order: who puts an old answer into a dictionary puts it into an old one
         self.by_name = {}
         self.by_code = {}
@@ -94,7 +100,7 @@ class Armed:
         return lines
 
     def _find(self, filename: str) -> frozenset[int]:
-        if filename.rpartition("/")[2] not in self._last_parts:  # nor is it a link to one of them: those were resolved
+        if filename.rpartition("/")[2] not in self._last_parts:
             return _NONE
         path = canonical(filename)
         lines = {line for name, line in self._lines if name == path}

@@ -47,8 +47,8 @@ def find(module: str, qualname: str, pause: Callable[[float], object]) -> CodeTy
 class Awaited:
     """Functions of modules that are not there yet: each is armed when it is called the first time."""
 
-    def __init__(self, arm: Callable[[str, str, CodeType], object]) -> None:
-        """`arm` gets module, name and code, in the program's thread."""
+    def __init__(self, arm: Callable[[CodeType], object]) -> None:
+        """`arm` gets the code, in the program's thread."""
         self._arm = arm
         self._wanted: list[tuple[str, str]] = []
         #: ``co_name`` of their code
@@ -74,7 +74,7 @@ class Awaited:
             if item[0] == module and _is_called(code, frame, item[1]) and item in self._wanted:
                 self._wanted.remove(item)
                 self._changed()
-                self._arm(item[0], item[1], code)
+                self._arm(code)
 
 
 def _is_called(code: CodeType, frame: FrameType, qualname: str) -> bool:

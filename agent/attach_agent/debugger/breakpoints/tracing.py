@@ -15,8 +15,9 @@ from itertools import repeat
 from ...coverage.frames import suspended_kinds
 from ...coverage.tracer.neighbours import refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
-from ...stacks import current_stacks, greenlets, heap, wait_until_left
+from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
 from .chaining import ChainedThreadStates
+from .local import Local, clear, is_of_debugger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 #: How often we look for threads that no hook told us about.
 POLL_SECONDS = 0.1
-
-#: Where the code of the debugger is.
-_OWN = __file__.rpartition("breakpoints/")[0]
 
 SLOWDOWN = (
     "before Python 3.12 every thread is traced while a breakpoint is armed: calls take 2-4 times as long, "
@@ -50,19 +48,21 @@ class TracingEngine:
         pause: Callable[[float], object],
         on_line: Callable[..., Any],
     ) -> None:
-        self._armed = armed
+        self.armed = armed
         self._awaited = awaited
         self._native = native
         self._pause = pause
-        self._on_line = on_line
+        self.on_line = on_line
         self._states = ChainedThreadStates()
-        self._raised: Callable[[FrameType, BaseException, Any], object] | None = None
+        self.raised: Callable[[FrameType, BaseException, Any], object] | None = None
         #: ours -> what it comes before (None: nothing), and the C function that CPython called for that
         self._entries: dict[Any, tuple[Any, int]] = {}
         self._alone = self._new_entry(None, 0)
-        self._started = self._closed = False
+        self._started = self.closed = False
         self._watching = False
         self._hook: Any = None
+        #: entries that were not in use when we looked last
+        self._unused: set[Any] = set()
         self._entering = frozenset((id(self._alone.__code__),))
         self._new_locks()
 
@@ -79,11 +79,11 @@ class TracingEngine:
 
     def disarm(self) -> None:
         """`armed` has less. Its frames notice; without anything armed the threads are as before."""
-        if not self._armed and not self._awaited.names and self._raised is None:
+        if not self.armed and not self._awaited.names and self.raised is None:
             self._stop()
 
     def watch_exceptions(self, raised: Callable[[FrameType, BaseException, Any], object]) -> None:
-        self._raised = raised
+        self.raised = raised
         self.arm(())
 
     def after_fork(self) -> None:
@@ -93,16 +93,16 @@ class TracingEngine:
 
     def close(self) -> None:
         """Give all threads back, in a thread of ours."""
-        self._armed.clear()
+        self.armed.clear()
         self._awaited.clear()
-        self._raised = None
+        self.raised = None
         self._stop()
 
     def _start(self) -> None:
         if self._started:
             return
         refuse_audit_hooks()
-        self._started, self._closed = True, False
+        self._started, self.closed = True, False
         self._states.force_tracing()
         try:
             self.reach()
@@ -118,11 +118,11 @@ class TracingEngine:
 
     def _stop(self) -> None:
         if not self._started:
-            if self._closed:  # who steps through a thread may have put us back since
+            if self.closed:  # who steps through a thread may have put us back since
                 self._give_back()
                 self._clear_frames()
             return
-        self._closed = True
+        self.closed = True
         self._wake.release()
         while self._watching:
             self._pause(0.001)
@@ -154,7 +154,7 @@ class TracingEngine:
     def reach(self) -> None:
         """Come before what traces each thread; this one is left as it is."""
         with self._changing:
-            if self._closed:
+            if self.closed:
                 return
             hook = thread_hook()
             if hook not in self._entries:
@@ -178,11 +178,13 @@ class TracingEngine:
             self._watching = False
 
     def _forget_entries(self) -> None:
-        """Those that trace no thread any more."""
+        """Those that trace no thread any more. A thread on its way through one may have taken it off for a moment."""
         used = {id(item) for item, _ in self._states.traced()}
-        for entry in list(self._entries):
-            if id(entry) not in used and entry not in (self._alone, self._hook):
+        unused = {entry for entry in list(self._entries) if id(entry) not in used} - {self._alone, self._hook}
+        if unused and not any(id(code) in self._entering for code, _ in running_code()):
+            for entry in self._unused & unused:
                 self._entries.pop(entry, None)
+            self._unused = unused
 
     def _entry_before(self, before: Any, function: int) -> Any:
         """The trace function that comes before `before`."""
@@ -198,8 +200,8 @@ class TracingEngine:
     def _mark_frames(self) -> None:
         """Frames that run already tell of their lines by the trace function of the frame."""
         for frame in self._frames():
-            lines = self._armed.lines_of(frame.f_code)
-            if not lines and self._raised is None:
+            lines = self.armed.lines_of(frame.f_code)
+            if not lines and self.raised is None:
                 continue
             if type(frame.f_trace) is Local:
                 frame.f_trace_lines = bool(lines) or frame.f_trace_lines
@@ -208,14 +210,14 @@ class TracingEngine:
 
     def _clear_frames(self) -> None:
         for frame in self._frames():
-            _clear(frame)
+            clear(frame)
         kinds = suspended_kinds()
         kinds[type(sys._getframe())] = ""
         for item in heap(lambda types: map(contains, repeat(kinds), types), self._pause):
             kind = kinds[type(item)]
             found = getattr(item, kind + "frame") if kind else item
             if found is not None:
-                _clear(found)
+                clear(found)
 
     def _frames(self) -> Iterator[FrameType]:
         """Of all stacks, those of suspended greenlets too."""
@@ -231,19 +233,19 @@ class TracingEngine:
 
     def _new_entry(self, before: Any, function: int) -> Any:
         """A trace function that comes before `before`: called when a frame begins, or goes on after a yield."""
-        armed, awaited = self._armed, self._awaited
+        armed, awaited = self.armed, self._awaited
 
         def entry(frame: FrameType, event: str, arg: Any) -> Any:
             local = None
-            if before is not None or self._closed:
+            if before is not None or self.closed:
                 local = self._pass_on(entry, before, frame, event, arg)
-            if event != "call" or self._closed:  # not a call: somebody has put us on a frame
+            if event != "call" or self.closed:  # not a call: somebody has put us on a frame
                 return local
             try:
                 lines = armed.by_name.get(frame.f_code.co_filename)
                 if lines is None:
                     lines = armed.lines_named(frame.f_code.co_filename)
-                if lines or self._raised is not None or awaited.names:
+                if lines or self.raised is not None or awaited.names:
                     return self._local(frame, local)
             except RecursionError:  # the stack ends here
                 pass
@@ -256,7 +258,7 @@ class TracingEngine:
     def _pass_on(self, entry: Any, before: Any, frame: FrameType, event: str, arg: Any) -> Any:
         """Let `before` see this event as if it traced the thread; returns what is to trace the frame."""
         here = sys.gettrace()
-        if self._closed and here is entry:  # who stepped through this thread has put us back
+        if self.closed and here is entry:  # who stepped through this thread has put us back
             sys.settrace(before)
         if before is None:
             return None
@@ -265,9 +267,9 @@ class TracingEngine:
             sys.settrace(before)
         local = before(frame, event, arg)
         now = sys.gettrace()
-        if self._closed:
+        if self.closed:
             return local
-        if now is before and in_c and self._entries[entry][1] == self._states.trampoline:
+        if now is before and in_c and self._entries.get(entry, (None, 0))[1] == self._states.trampoline:
             self._entries[entry] = before, self._states.own_function()
         if now is before or here is not entry:
             sys.settrace(here)
@@ -279,8 +281,8 @@ class TracingEngine:
         """What traces a frame that has just begun."""
         if frame.f_code.co_name in self._awaited.names:
             self._awaited.started(frame.f_code, frame)
-        lines = self._armed.lines_of(frame.f_code)
-        if not lines and self._raised is None:
+        lines = self.armed.lines_of(frame.f_code)
+        if not lines and self.raised is None:
             return inner
         known = frame.f_trace
         if type(known) is not Local:
@@ -289,56 +291,3 @@ class TracingEngine:
         if inner is not None:
             known.inner = inner
         return known
-
-
-class Local:
-    """Traces one frame: `inner` is what would without us, and `inner_lines` whether that wants lines."""
-
-    __slots__ = ("engine", "inner", "inner_lines", "known", "lines")
-
-    def __init__(self, engine: TracingEngine, frame: FrameType, inner: Any, lines: frozenset[int]) -> None:
-        self.engine = engine
-        self.inner = inner
-        self.inner_lines = frame.f_trace_lines
-        self.known = engine._armed.by_code
-        self.lines = lines
-        frame.f_trace_lines = bool(lines) or (inner is not None and self.inner_lines)
-
-    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        inner = self.inner
-        if inner is not None and (self.inner_lines or event != "line"):
-            result = inner(frame, event, arg)
-            if result is not None:
-                self.inner = result
-        engine = self.engine
-        if engine._closed:
-            _clear(frame)
-            return self.inner
-        try:
-            if event == "line":
-                if self.known is not engine._armed.by_code:
-                    self.known = engine._armed.by_code
-                    self.lines = engine._armed.lines_of(frame.f_code)
-                if frame.f_lineno in self.lines:
-                    return engine._on_line(frame, event, arg)
-            elif event == "exception" and engine._raised is not None:
-                engine._raised(frame, arg[1], arg[2])
-        except RecursionError:
-            pass
-        return self
-
-
-def _clear(frame: FrameType) -> None:
-    local = frame.f_trace
-    if type(local) is Local:
-        frame.f_trace = local.inner
-        frame.f_trace_lines = local.inner_lines
-
-
-def is_of_debugger(item: Any) -> bool:
-    """Is this trace function the debugger's own?"""
-    if type(item).__name__ == "method":
-        item = item.__func__
-    if type(item) is type(is_of_debugger):
-        return bool(item.__code__.co_filename.startswith(_OWN))
-    return type(item) is Local

@@ -1,0 +1,1 @@
+"""Looking at what the program's threads, greenlets and tasks do now, while they go on."""
