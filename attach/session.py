@@ -17,6 +17,7 @@ from attach.debugging import Debugging
 from attach.errors import AgentFailed, AgentUnreachable, AttachError, CodeRunning, DebugBusy, NotAttached
 from attach.inject import check_rights, check_running, inject
 from attach.process import Process
+from attach.shell import Shell, open_shell
 from attach_agent import wire
 
 DEFAULT_TIMEOUT = 10.0
@@ -134,6 +135,13 @@ class Session:
     def threads(self, *, with_locals: bool = False) -> looking.Picture:
         """What all threads, suspended greenlets and tasks of asyncio do in this moment; nothing is stopped for it."""
         return looking.take(self.connection, self.process, with_locals)
+
+    def shell(self, module: str = "") -> Shell:
+        """A Python prompt in the process, in the namespace of the `module` of this name, or one of its own.
+
+        Raises NoSuchModule if no such module is loaded, ResourceLimit.
+        """
+        return open_shell(self.process, self.connection.timeout, module)
 
     def run(
         self,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .coverage.record.periods import View
     from .debugger.debugger import Debugger
     from .run import Runs
+    from .shell import Shells
 
 
 class Agent:
@@ -36,6 +37,7 @@ class Agent:
         self.started_by, self.started_fresh = "", False
         self.taken_back: set[str] = set()
         self.runs: Runs | None = None
+        self.shells: Shells | None = None
         self.debugger: Debugger | None = None
 
     def serve(self, sock: socket) -> None:
@@ -74,10 +76,16 @@ class Agent:
             "debug_stop": lambda thread: self.started_debugger().of(sock).stop_thread(thread),
             "detach": lambda: self.detach(sock),
             "load": self.load,
-            "loaded": lambda *names: all(name in self.importer.sources for name in names),
+            "loaded": lambda *names: self.importer.sources.keys() >= set(names),
             "run_interrupt": lambda: self.started_runs().interrupt(sock),
             "run_read": lambda seconds: self.started_runs().read(sock, seconds),
             "run_start": lambda *code: self.started_runs().start(sock, *code),
+            "shell_close": lambda: self.shell(sock).close(),
+            "shell_complete": lambda *word: self.shell(sock).complete(*word),
+            "shell_feed": lambda text: self.shell(sock).feed(text),
+            "shell_interrupt": lambda: self.shell(sock).interrupt(),
+            "shell_open": lambda module: self.started_shells().open(sock, module),
+            "shell_read": lambda number, seconds: self.started_shells().read(number, seconds),
             "status": self.status,
             "threads": lambda with_locals: self.looking().take(self.importer, with_locals),
             "withdraw": lambda: self.withdraw(sock),
@@ -169,6 +177,18 @@ class Agent:
     def is_gone(self) -> bool:
         """Whether the rendezvous has ended, and with it whoever could ask something of us."""
         return sys.__dict__.get("_live_attach") is not self.state
+
+    def started_shells(self) -> Shells:
+        """The operator has sent their modules, and those for running code."""
+        runs = self.started_runs()
+        with self.lock:
+            if self.shells is None:
+                self.shells = self.importer.module("attach_agent.shell").Shells(runs)
+            return self.shells
+
+    def shell(self, sock: socket) -> Any:
+        """The one that was opened over this connection."""
+        return self.started_runs().of_connection[sock]
 
     def running(self) -> int:
         """How many operators' code is running."""

@@ -48,9 +48,12 @@ class Runs:
 
     def start(self, connection: Any, source: bytes, text: str, filename: str, argv: tuple[str, ...]) -> None:
         """Run `source` as Python runs a file `filename` with these ``sys.argv``; `text` is the source to show."""
+        self.begin(connection, Run(self, source, text, filename, list(argv)))
+
+    def begin(self, connection: Any, run: Run) -> None:
+        """Start its thread; AgentError ``no-thread`` if there can be none."""
         if connection in self.of_connection:
             raise AgentError("agent-failed", "one connection carries one run")
-        run = Run(self, source, text, filename, list(argv))
         with self.lock:
             self.stand_ins.place(self)
             self.active.add(run)
@@ -75,8 +78,7 @@ class Runs:
         """Nobody fetches any more: what is written from now on is dropped."""
         run = self.of_connection.pop(connection, None)
         if run is not None:
-            run.cut = True
-            run.interrupts.send()
+            run.lost()
 
     def ended(self, run: Run) -> None:
         """The last one puts everything back."""
@@ -151,6 +153,11 @@ class Run:
         except RuntimeError:  # told already, and not heard yet
             pass
 
+    def lost(self) -> None:
+        """The operator is gone, and the code is told to stop."""
+        self.cut = True
+        self.interrupts.send()
+
     # ---- the thread ----
 
     def thread(self) -> None:
@@ -188,9 +195,7 @@ class Run:
 
     def work(self) -> str:
         """Run the code; returns how it ended. From `begin` on an interrupt may come between any two lines."""
-        self.instead = self.runs.stand_ins.originals()
-        streams = own_streams(self.put, self.is_own, self.instead)
-        self.runs.stand_ins.enter(dict(streams, argv=self.argv))
+        self.take_streams()
         self.show_lines(sys.modules.get("linecache"))
         unblock_signals()
         try:
@@ -209,6 +214,11 @@ class Run:
             self.report(formatted(error, traceback))
             return INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXCEPTION
         return DONE
+
+    def take_streams(self) -> None:
+        self.instead = self.runs.stand_ins.originals()
+        streams = own_streams(self.put, self.is_own, self.instead)
+        self.runs.stand_ins.enter(dict(streams, argv=self.argv))
 
     def report(self, text: bytes) -> None:
         """To stderr, whatever the code did to that: here, or in a child that it forked, to the program's own."""

@@ -43,7 +43,9 @@ class StandIns:
     """
 
     def __init__(self, ident: Callable[[], int], classes: dict[str, Any]) -> None:
-        self.ident = ident
+        self.thread = ident
+        #: set where a thread of the program runs something for one of ours: a context variable with what ours is
+        self.on_behalf: Any = None
         self.classes = classes
         self._kinds = (classes["Stream"], classes["Arguments"])
         #: thread -> what it meets instead of the program's: has ``get(name in sys, the program's)``
@@ -52,6 +54,11 @@ class StandIns:
         self._placed: list[tuple[str, Any, Any]] = []
         #: who needs stand-ins -> for which names
         self._users: dict[object, tuple[str, ...]] = {}
+
+    def ident(self) -> int:
+        """The thread that runs, or the one for which it runs."""
+        meant = self.on_behalf.get(0) if self.on_behalf is not None else 0
+        return meant or self.thread()
 
     def place(self, user: object = None, names: tuple[str, ...] = _ALL) -> None:
         """Put stand-ins where none of ours is; others may have been put on top of those that we have."""

@@ -8,13 +8,14 @@ from types import CodeType
 
 from attach_agent import wire
 
-#: What every operation needs, and what is sent when it is asked for.
+#: What every operation needs, and what is sent when it is asked for. The first of a part's modules is in no other part:
+#: it tells whether the part was sent.
 PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
     "coverage": (
+        "coverage.control",
         "coverage",
         "coverage.branches",
-        "coverage.control",
         "coverage.frames",
         "coverage.monitoring",
         "coverage.options",
@@ -55,13 +56,23 @@ PARTS = {
         "coverage.probes.selftest",
         "coverage.probes.tables",
     ),
+    "looking": (
+        "looking",
+        "looking.frames",
+        "looking.graph",
+        "looking.names",
+        "looking.picture",
+        "looking.shown",
+        "looking.tasks",
+        "stacks",
+    ),
     "debugger": (
+        "debugger",
         "coverage",
         "coverage.frames",
         "coverage.scope",
         "coverage.tracer",
         "coverage.tracer.neighbours",
-        "debugger",
         "debugger.breakpoints",
         "debugger.breakpoints.armed",
         "debugger.breakpoints.chaining",
@@ -84,6 +95,7 @@ PARTS = {
         "debugger.foreign",
         "debugger.forking",
         "debugger.heartbeats",
+        "debugger.inspection",
         "debugger.joining",
         "debugger.live_pdb",
         "debugger.mailbox",
@@ -96,20 +108,27 @@ PARTS = {
         "debugger.stopping.traced",
         "debugger.stopping.waking",
         "debugger.tracing",
+        "debugger.variables",
         "debugger.watchdogs",
         "interrupts",
+        "looking",
+        "looking.frames",
+        "looking.shown",
         "stacks",
         "stand_in",
         "streams",
         "threadmoves",
         "threadstates",
     ),
-    "looking": (
+    "shell": (
+        "shell",
+        "shell.awaiting",
+        "shell.completing",
+        "shell.displaying",
+        "debugger",
+        "debugger.mailbox",
         "looking",
         "looking.frames",
-        "looking.graph",
-        "looking.names",
-        "looking.picture",
         "looking.shown",
         "looking.tasks",
         "stacks",

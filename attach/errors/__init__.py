@@ -56,6 +56,7 @@
     ├── RunError                    the process goes on
     │   ├── CodeRunning               exit 6
     │   ├── CodeTooLarge              exit 2
+    │   ├── NoSuchModule              exit 2
     │   └── NotInterruptible          exit 1
     ├── DebugError                  the process goes on
     │   ├── DebugBusy                 exit 6
@@ -136,7 +137,7 @@ from attach.errors.report import (
     ReportConfigNotUsable,
     ReportError,
 )
-from attach.errors.running import CodeRunning, CodeTooLarge, NotInterruptible, RunError
+from attach.errors.running import CodeRunning, CodeTooLarge, NoSuchModule, NotInterruptible, RunError
 from attach.errors.target import (
     AlreadyTraced,
     InterpreterNotReady,
@@ -204,6 +205,7 @@ __all__ = [
     "MethodUnavailable",
     "NameNotUsable",
     "NoEvaluationPoint",
+    "NoSuchModule",
     "NoSuchProcess",
     "NoSuchThread",
     "NotAProcess",

@@ -15,7 +15,7 @@ class CodeRunning(RunError):
 
     def __init__(self, pid: int) -> None:
         super().__init__(
-            f"code that  attach {pid} exec  has started is still running in process {pid}; nothing was changed",
+            f"code that  attach {pid} exec  or  shell  has started still runs in process {pid}; nothing was changed",
             f"Press Ctrl-C where it was started, or wait until it ends. See whether it has with:  attach {pid} status",
         )
 
@@ -30,6 +30,20 @@ class CodeTooLarge(RunError):
         super().__init__(
             f"{filename} has {size} bytes, and code to run may have {limit}",
             "Put the data into a file that the process can read, and read it in the code.",
+        )
+
+
+class NoSuchModule(RunError):
+    """A shell was to work in a module that the process has not loaded."""
+
+    slug = "no-such-module"
+    exit_code = EXIT_USAGE
+
+    def __init__(self, pid: int, module: str) -> None:
+        super().__init__(
+            f"process {pid} has loaded no module {module}",
+            f"List those it has:  attach {pid} exec -c 'import sys; print(*sorted(sys.modules))'\n"
+            f"If it may load one more:  attach {pid} exec -c 'import NAME'",
         )
 
 

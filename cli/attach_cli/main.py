@@ -26,6 +26,7 @@ COMMANDS = {
     "stop-coverage": ("stop_coverage", "Stop measuring; the data stays for snapshots."),
     "debug": ("debug", "Stop a thread at a pdb prompt; the process survives it."),
     "exec": ("exec", "Run code in the process; its output comes here."),
+    "shell": ("shell", "Open a Python prompt in the process."),
     "threads": ("threads", "Show what every thread and asyncio task does."),
     "status": ("status", "Show the agent and what it does."),
     "detach": ("detach", "Remove the agent completely."),

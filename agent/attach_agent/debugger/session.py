@@ -14,6 +14,7 @@ from .breakpoints.logpoints import Logpoint
 from .capture import Capture
 from .console import LOOK, Console
 from .foreign import OperatorInterrupt, is_of_program
+from .inspection import Inspection, inspecting
 from .joining import Joining
 from .live_pdb import live
 from .mailbox import Mailbox
@@ -38,6 +39,7 @@ LONGEST_TEXT = 1 << 16
 HOLD = 0.05
 
 WAITING, STOPPED, RUNNING, CLOSED = "waiting", "stopped", "running", "closed"
+INSPECTING = "inspecting"
 
 
 class Session:
@@ -81,6 +83,7 @@ class Session:
         #: what a signal handler of the program raised while its thread was stopped
         self.foreign: BaseException | None = None
         self._armed: set[tuple[str, int]] = set()
+        self.inspection: Inspection | None = None
 
     # ---- the beginning ----
 
@@ -88,7 +91,8 @@ class Session:
         """Everything that may fail, before anything of the program is touched."""
         modules, options, importer = self.modules, self.options, self.debugger.importer
         try:
-            self.pdb = live(base, modules)(self)
+            kind = live(base, modules)
+            self.pdb = (inspecting(kind) if options["inspect"] else kind)(self)
         except Exception as error:
             text = "%s cannot be made: %s: %s" % (base.__qualname__, type(error).__name__, error)
             raise AgentError("pdbcls", text) from None
@@ -105,6 +109,10 @@ class Session:
     def begin(self) -> None:
         """Arm what the operator wants to stop at; nothing else means the thread, at its next line."""
         options = self.options
+        if options["inspect"]:
+            self.inspection = Inspection(self)
+            self.inspection.begin(options["thread"])
+            return
         self.capture.open()
         self.joining.open()
         for filename, line, condition, hits, once in options["breaks"]:
@@ -138,7 +146,7 @@ class Session:
     def put(self, kind: str, *values: Any) -> None:
         """An event for the operator. Text waits while too much of it has not been fetched, if a prompt is shown."""
         if kind in ("out", "err"):
-            while self._waiting_text > MOST_WAITING and not self.ended and self.state == STOPPED:
+            while self._waiting_text > MOST_WAITING and not self.ended and self.state in (STOPPED, INSPECTING):
                 self.debugger.pause(0.02)
             if self._waiting_text > MOST_WAITING:
                 return
@@ -202,9 +210,11 @@ class Session:
         if self.ended:
             return frame.f_trace
         pdb = self.pdb
-        told, pdb.told = pdb.told, None
-        if told is not None and told[0] is frame and told[1] == frame.f_lineno and self._turn_of == self.ident():
-            return frame.f_trace
+        told = pdb.told
+        if told is not None and told[0] is frame:
+            pdb.told = None
+            if told[1] == frame.f_lineno:  # a step has stopped here, and maybe it was the last one
+                return frame.f_trace
         try:
             found = self._effective(frame)
         except Exception as error:  # a fault of ours
@@ -278,6 +288,11 @@ class Session:
         return self._turn_of
 
     thread_ident = stopped_in
+
+    def inspected_by(self, ident: int) -> None:
+        """Our thread that has the prompt of an inspection; 0 when it has none any more."""
+        self.state = INSPECTING if ident else RUNNING
+        self._turn_of = ident
 
     def before_prompt(self, frame: FrameType) -> None:
         self.state = STOPPED
@@ -427,10 +442,16 @@ class Session:
             ("operator", self.options["operator"]),
             ("state", self.state),
             ("since", self.since),
-            ("thread", self.debugger.thread_name(self._turn_of) if self._turn_of else ""),
+            ("thread", self._thread_name()),
             ("stopped_seconds", self.stopped_seconds()),
             ("breakpoints", tuple(sorted(self._armed))),
         )
+
+    def _thread_name(self) -> str:
+        """Of the thread that is stopped, or looked at."""
+        if self.inspection is not None:
+            return self.inspection.thread_name()
+        return self.debugger.thread_name(self._turn_of) if self._turn_of else ""
 
     def stopped_seconds(self) -> float:
         """How long threads have been stopped, in all."""
@@ -468,7 +489,7 @@ class Session:
             return "idle" if interrupts is None else interrupts.send()
 
     def complete(self, *arguments: Any) -> tuple[str, ...]:
-        if self.state != STOPPED or self._interrupts is not None:
+        if self.state not in (STOPPED, INSPECTING) or self._interrupts is not None:
             return ()
         reply = Mailbox(self.debugger.new_lock)
         self._lines.put(("complete", arguments, reply))

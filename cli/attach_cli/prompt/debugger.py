@@ -60,6 +60,8 @@ class Debugger(Dialogue):
     def told(self, kind: str, values: Event) -> None:
         if kind == "stopped":
             self._stopped(values)
+        elif kind == "looking":
+            self._looking(values)
         elif kind == "resumed":
             self._resumed(float(values[0]))
         elif kind == "blocked":
@@ -82,6 +84,16 @@ class Debugger(Dialogue):
         if self._stops == 1:
             self.screen.say("IO of this thread is shown here; the other threads go on. Ctrl-D or q detaches.")
         self._thread = ident
+
+    def _looking(self, values: Event) -> None:
+        """--inspect: frames of a thread that runs on."""
+        thread, file, line, function = values
+        for name in ("waiting", "wait"):
+            self.never(name)
+        self.screen.say(f"{thread} was in {function}, {file}:{line}, and runs on: this is a picture of one moment.")
+        if self._running:
+            self.screen.say("refresh takes another one. Assignments change copies. Ctrl-D or q leaves.")
+        self._running = False
 
     def _resumed(self, seconds: float) -> None:
         self._running = True
@@ -144,7 +156,10 @@ class Debugger(Dialogue):
 
     def _interrupted(self) -> None:
         self.code = EXIT_INTERRUPTED
+        self.never("wait")
         self.leave("interrupted")
+
+    given_up = _interrupted
 
     @property
     def _asks(self) -> bool:
