@@ -152,7 +152,8 @@ def test_started_meanwhile(interpreter: Interpreter, way: str, tmp_path: Path) -
                 told.did("again")
                 told.tell("stopped")
                 operator.wait_for_prompt()
-            operator.leaves()
+            operator.debug.close()
+            operator.until("closed")
         if interpreter.version < (3, 12):
             start(session, way)
             told.did("again", "stopped")

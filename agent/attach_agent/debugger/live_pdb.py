@@ -218,7 +218,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                         wanted = safe.trace_dispatch(self, frame, event, arg)
                     except BaseException as error:
                         session.failed(error)
-                if told is not None and (prompts == self.prompts or session.ended or not session.will_tell(frame, event)):
+                if told is not None and (
+                    prompts == self.prompts or session.ended or not session.will_tell(frame, event)
+                ):
                     self.told = None
             if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
                 self.going = True

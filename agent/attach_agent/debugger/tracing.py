@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..coverage.tracer.neighbours import is_over
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +122,7 @@ class Tracing:
         while self._local:
             frame, (local, lines) = self._local.popitem()
             if frame.f_trace is self._dispatch:
-                frame.f_trace = local
+                frame.f_trace = None if is_over(local) else local
             frame.f_trace_lines = lines
         before, self.before = self.before, None
-        sys.settrace(before)
+        sys.settrace(None if is_over(before) else before)

@@ -74,6 +74,24 @@ def refuse_debugger(items: Iterable[Any]) -> None:
         raise AgentError("tracer-busy", message)
 
 
+def ended(*_: Any) -> None:
+    """What the tracers of a measurement that is over have for ``warn``, as a mark."""
+
+
+def is_over(item: Any) -> bool:
+    """Is this a trace function of ours that does nothing any more? Whoever put it aside shall not put it back."""
+    if type(item).__name__ == "CTracer":
+        return getattr(item, "warn", None) is ended
+    if type(item).__name__ != "method" or type(item.__func__) is not type(is_over):
+        return False
+    is_ours = item.__func__.__code__.co_filename.startswith(_COVERAGE)
+    return is_ours and bool(item.__self__.__dict__.get("_stopping"))
+
+
+#: Where the code of our coverage is.
+_COVERAGE = __file__.rpartition("tracer/")[0]
+
+
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
     kind = type(item)
