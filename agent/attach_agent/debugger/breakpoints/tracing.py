@@ -13,7 +13,7 @@ from _operator import contains
 from itertools import repeat
 
 from ...coverage.frames import suspended_kinds
-from ...coverage.tracer.neighbours import refuse_audit_hooks, set_thread_hook, thread_hook
+from ...coverage.tracer.neighbours import is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
 from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
 from .chaining import ChainedThreadStates
@@ -138,7 +138,8 @@ class TracingEngine:
             self._pause(0.001)
         self._wake.acquire(False)
         with self._changing:
-            set_thread_hook(self._hook, self._entries.get(self._hook, (None, 0))[0])
+            before, _ = self._entries.get(self._hook, (None, 0))
+            set_thread_hook(self._hook, None if is_over(before) else before)
             self._give_back()
             # one that is under way may be about to put itself back into its thread, and a thread may start with it
             wait_until_left(self._entering, self._pause)
@@ -149,7 +150,7 @@ class TracingEngine:
 
     def _give_back(self) -> None:
         for entry, (before, function) in list(self._entries.items()):
-            if before is None:
+            if before is None or is_over(before):
                 self._states.remove([entry])
             else:
                 self._states.put_back(entry, before, function)
