@@ -142,6 +142,7 @@ class Debug:
         self.number = number
         self._control = control
         self._output = output
+        self._over = False
 
     def events(self, seconds: float) -> list[tuple[Any, ...]]:
         """What has happened, waited for `seconds` at most (and 1 s at most). The last event of all is "closed".
@@ -152,7 +153,9 @@ class Debug:
         ("closed", reason, seconds stopped in all). Texts are the target's.
         """
         with self._watched():
-            return list(self._output.call("debug_read", self.number, seconds))
+            events = list(self._output.call("debug_read", self.number, seconds))
+        self._over = any(event[0] == "closed" for event in events)
+        return events
 
     def feed(self, text: str) -> None:
         """The line, or lines, that were asked for."""
@@ -181,8 +184,11 @@ class Debug:
 
     def leave(self) -> None:
         """Close both connections; the session ends with them."""
-        self._control.abort()
-        self._output.abort()
+        for connection in (self._control, self._output):
+            if self._over:  # an agent that still counts us as somebody would not go with us
+                connection.finish()
+            else:
+                connection.abort()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -76,7 +76,7 @@ class Agent:
             "debug_stop": lambda thread: self.started_debugger().of(sock).stop_thread(thread),
             "detach": lambda: self.detach(sock),
             "load": self.load,
-            "loaded": lambda *names: self.importer.sources.keys() >= set(names),
+            "loaded": lambda *names: all(name in self.importer.sources for name in names),
             "run_interrupt": lambda: self.started_runs().interrupt(sock),
             "run_read": lambda seconds: self.started_runs().read(sock, seconds),
             "run_start": lambda *code: self.started_runs().start(sock, *code),

@@ -8,13 +8,14 @@ from types import CodeType
 
 from attach_agent import wire
 
-#: What every operation needs, and what is sent when it is asked for.
+#: What every operation needs, and what is sent when it is asked for. The first of a part's modules is in no other part:
+#: it tells whether the part was sent.
 PARTS = {
     "core": ("loader", "wire", "errors", "endpoint", "agent"),
     "coverage": (
+        "coverage.control",
         "coverage",
         "coverage.branches",
-        "coverage.control",
         "coverage.frames",
         "coverage.monitoring",
         "coverage.options",
@@ -66,12 +67,12 @@ PARTS = {
         "stacks",
     ),
     "debugger": (
+        "debugger",
         "coverage",
         "coverage.frames",
         "coverage.scope",
         "coverage.tracer",
         "coverage.tracer.neighbours",
-        "debugger",
         "debugger.breakpoints",
         "debugger.breakpoints.armed",
         "debugger.breakpoints.chaining",
@@ -107,6 +108,7 @@ PARTS = {
         "debugger.stopping.traced",
         "debugger.stopping.waking",
         "debugger.tracing",
+        "debugger.variables",
         "debugger.watchdogs",
         "interrupts",
         "looking",

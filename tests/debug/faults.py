@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from attach import attach
 from attach.debugging import Break, Debug, Options
 from attach.errors import AttachError
 from attach.session import Session
+from tests.support.command import ATTACH, environment
 from tests.support.marks import TARGETS
 from tests.support.picture import Picture, assert_untouched, settled_picture
 from tests.support.processes import NotReady, Target, running, wait_until
@@ -31,6 +33,8 @@ def line(mark: str) -> int:
 
 WORK = Break(str(FAULTY), line("work"))
 TICK = Break(str(FAULTY), line("tick"))
+FORK = Break(str(FAULTY), line("fork"))
+NEVER = Break(str(FAULTY), line("never"))
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ class Faulty:
     def ask(self, name: str, *arguments: object) -> Any:
         """What the function of this name gives, in a thread of its own."""
         return ask(self.target.port, name, *arguments)
+
+    def tell(self, name: str, *arguments: object) -> None:
+        """Call a function that never gives an answer."""
+        with contextlib.suppress(OSError, ValueError):
+            self.ask(name, *arguments)
+
+    @contextmanager
+    def asking(self, name: str, take: Callable[[Any], object]) -> Iterator[None]:
+        """`ask` meanwhile; the block ends when there is the answer, which `take` has."""
+        asker = threading.Thread(target=lambda: take(self.ask(name)), daemon=True)
+        asker.start()
+        yield
+        asker.join(30)
 
     def assert_goes_on(self, *counts: str) -> None:
         """What is counted goes on, and nothing came out of a line of the program."""
@@ -116,7 +133,7 @@ class Operator:
 
         def search() -> tuple[Any, ...] | None:
             for at in range(self._seen, len(self.events)):
-                if self.events[at][0] == kind and where(self.events[at]):
+                if kind in (self.events[at][0], "") and where(self.events[at]):
                     self._seen = at + 1
                     return self.events[at]
             if self.failure is not None:
@@ -131,6 +148,10 @@ class Operator:
 
     def wait_for_prompt(self) -> None:
         self.wait_for("prompt")
+
+    def wait_for_any(self, *kinds: str) -> str:
+        """The kind of the next event of one of these."""
+        return str(self.wait_for("", lambda event: event[0] in kinds)[0])
 
     def ask(self, text: str) -> str:
         """Feed a line; what is printed until the next prompt."""
@@ -148,3 +169,56 @@ def operator(pid: int, **options: Any) -> Iterator[Operator]:
     """One that has opened a session; it leaves at the end of the block, if it has not before."""
     with attach(pid) as session, session.debugging.open(Options(**options)) as debug:
         yield Operator(session, debug)
+
+
+class Commander:
+    """The real command, which is fed through a pipe, and whose output waits in another one."""
+
+    def __init__(self, pid: int, process: "subprocess.Popen[bytes]") -> None:
+        self._pid = pid
+        self.process = process
+
+    def wait_until(self, state: str) -> None:
+        """Until the session is "waiting", "stopped" or "running"."""
+
+        def is_there() -> bool:
+            assert self.process.poll() is None, self.process.communicate()
+            with contextlib.suppress(AttachError), Session.join(self._pid) as session:
+                return session.debugging.status().get("state") == state
+            return False
+
+        wait_until(is_there, f"a session that is {state}")
+
+    def feed(self, text: str) -> None:
+        """Without waiting for what comes of it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def end(self) -> tuple[int, str]:
+        """(exit code, all that it has printed) when it ends."""
+        output, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, output.decode() + errors.decode()
+
+
+@contextmanager
+def commander(pid: int, *arguments: str) -> Iterator[Commander]:
+    """``attach PID debug ARGUMENTS``"""
+    process = subprocess.Popen(
+        [*ATTACH, str(pid), "debug", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    try:
+        yield Commander(pid, process)
+    finally:
+        process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate()
+
+
+def at(place: Break) -> str:
+    """``--break``'s value."""
+    return f"{place.filename}:{place.line}"

@@ -1,5 +1,6 @@
 """What the scenarios of the debugger have in common: an operator at a terminal, and a server that is not harmed."""
 
+import contextlib
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -82,3 +83,12 @@ def wait_until_detached(operator: Terminal, code: int = 0) -> str:
     ended, shown = operator.wait_for_end()
     assert ended == code, f"exit {ended}: {shown!r}"
     return shown
+
+
+def leave(operator: Terminal) -> None:
+    """Ctrl-C until the command ends: once where it waits for what is armed, again where it has nothing to stop."""
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        operator.interrupt()
+        if not operator.ends_within(2):
+            operator.interrupt()
+    operator.wait_for_end()

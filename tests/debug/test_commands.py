@@ -74,7 +74,10 @@ def test_looking(operator: Operator) -> None:
     operator.does("interact")
     assert operator.prompt == ">>> "
     assert operator.does("n + 1") == "4\n"
-    assert "Documented commands" in operator.does("raise SystemExit") + operator.does("help")
+    assert "SystemExit" in operator.does("raise SystemExit")
+    operator.does("exit()")
+    assert operator.prompt == "(Pdb) "
+    assert "Documented commands" in operator.does("help")
     assert "restarted" in operator.does("run")
     assert "restarted" in operator.does("restart")
 

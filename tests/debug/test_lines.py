@@ -121,7 +121,8 @@ def test_folder_of_histories(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_colours_pass() -> None:
     """What a process prints sets the colour of text, on a terminal that has them, and does nothing else."""
-    assert safe("\x1b[1;34mx\x1b[0m\n\ty", color=True) == "\x1b[1;34mx\x1b[0m\n\ty\x1b[0m"
+    assert safe("\x1b[1;34mx\x1b[0m\n\ty", color=True) == "\x1b[1;34mx\x1b[0m\n\ty"
+    assert safe("\x1b[31mred\n", color=True) == "\x1b[31mred\x1b[0m\n"
     assert safe("\x1b[31mx", color=False) == "\\x1b[31mx"
     for sequence in ("\x1b[2J", "\x1b]0;title\x07", "\x1b[8mhidden", "\x1b[41m", "\x9b1m", "\x1b[1;1H", "\r", "\x08",
                      "\x1b[38;5;1m", "\u202e", "\x1b"):  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from tests.debug.scenarios import (
     assert_at,
     kept,
+    leave,
     scenario,
     wait_for_stop,
     wait_until_armed,
@@ -20,7 +21,7 @@ from tests.support.command import ATTACH, assert_explained, attach, environment
 from tests.support.debugged import Debugged, at, line
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import Response
-from tests.support.terminal import Terminal, attach_on_terminal
+from tests.support.terminal import attach_on_terminal
 
 FEW = ("3.8", "3.12", "3.15")
 
@@ -29,12 +30,6 @@ FEW = ("3.8", "3.12", "3.15")
 def server(interpreter: Interpreter) -> Debugged:
     """The threaded server."""
     return kept("threaded", interpreter, lambda: debugged.threaded(interpreter.path))
-
-
-def leave(operator: Terminal) -> None:
-    """Ctrl-C where it waits for a trigger: the command ends."""
-    operator.interrupt()
-    operator.wait_for_end()
 
 
 # ---- CPython: Lib/test/test_remote_pdb.py ----
@@ -90,9 +85,7 @@ def test_breakpoints_at_the_prompt(server: Debugged) -> None:
             operator.send("c")
             assert answer.result(30) == Response(200, "63")
         assert server.get("/price/10") == Response(200, "63")
-        operator.interrupt()
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 @on_interpreters(*FEW)
@@ -155,6 +148,7 @@ def test_several_lines(server: Debugged) -> None:
             assert operator.ask("p unit") == "7"
             operator.send("c")
             assert answer.result(30) == Response(200, "63")
+        leave(operator)
 
 
 @on_interpreters(*FEW)
@@ -172,6 +166,7 @@ def test_interact(server: Debugged) -> None:
             assert operator.ask("p unit") == "7"
             operator.send("q")
             assert answer.result(30) == Response(200, "63")
+        wait_until_detached(operator)
 
 
 @on_interpreters(*FEW)
@@ -189,7 +184,7 @@ def test_scripted(server: Debugged) -> None:
         try:
             assert operator.stdin and operator.stderr
             for said in operator.stderr:
-                if "waiting" in said:
+                if "Waiting" in said:
                     break
             with server.asked("/price/10") as answer:
                 out, error = operator.communicate("p less\nll\nc\n", timeout=60)
@@ -220,6 +215,7 @@ def test_recursive_debug(server: Debugged) -> None:
             assert not answer.done()
             operator.send("c")
             assert answer.result(30) == Response(200, "63")
+        leave(operator)
 
 
 @on_interpreters(*FEW)
@@ -261,6 +257,7 @@ def test_pdbcls(server: Debugged) -> None:
             assert operator.ask("hello you") == "hello, you"
             operator.send("c")
             assert answer.result(30) == Response(200, "63")
+        leave(operator)
     for name in ("shop_pdb:Nothing", "no_such_module:Pdb", "shop:Basket"):
         assert_explained(attach(server.pid, "debug", "--pdbcls", name), 2, "[pdbcls]", name.partition(":")[2])
     assert_explained(attach(server.pid, "debug", "--pdbcls", "invalid"), 2, "MODULE:CLASS")
@@ -283,6 +280,7 @@ def test_what_cannot_be(server: Debugged) -> None:
             assert "NameError" in operator.ask("p _")  # our displayhook leaves nothing in builtins
             operator.send("c")
             assert answer.result(30) == Response(200, "63")
+        leave(operator)
 
 
 @on_interpreters(*FEW)
@@ -320,9 +318,9 @@ def test_timeouts(server: Debugged, timeout: str) -> None:
 def test_a_request_for_a_stop_is_revoked(server: Debugged) -> None:
     """Who gives up waiting for a thread is never answered later: the thread passes its next line unnoticed."""
     with scenario(server, "--thread", "napper", "--wait", "0.1") as operator:
-        operator.wait_for("worker-1|napper")
+        operator.wait_for("Stop another one")
         operator.interrupt()
-        operator.wait_for_end()
+        wait_until_detached(operator, 130)
     time.sleep(1.6)  # its nap is over: the check finds it untraced
     with scenario(server, "--break", at("amount"), "--once") as operator:
         wait_until_armed(operator)
@@ -351,9 +349,8 @@ def test_coverage(interpreter: Interpreter, tmp_path_factory: pytest.TempPathFac
                     assert_at(operator.ask("next"), mark)
                 operator.send("c")
                 assert answer.result(30) == Response(200, "63")
-            operator.interrupt()
-            operator.wait_for_end()
-        server.get("/basket/tea")
+            server.get("/basket/tea")
+            leave(operator)
         assert attach(server.pid, "snapshot", "--json=report.json", cwd=folder).code == 0
         files = json.loads((folder / "report.json").read_text())["files"]
         (executed,) = (set(file["executed_lines"]) for name, file in files.items() if name.endswith("/shop.py"))

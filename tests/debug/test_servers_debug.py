@@ -9,6 +9,7 @@ import pytest
 from tests.debug.scenarios import (
     assert_at,
     kept,
+    leave,
     scenario,
     wait_for_stop,
     wait_until_armed,
@@ -69,8 +70,7 @@ def test_a_coroutine(asyncio_server: Debugged) -> None:
             operator.ask("amount = 100")
             operator.send("c")
             assert answer.result(30) == Response(200, "90")
-        operator.interrupt()
-        operator.wait_for_end()
+        leave(operator)
 
 
 def test_a_coroutine_of_its_own_thread(asyncio_server: Debugged) -> None:
@@ -103,8 +103,7 @@ def test_gunicorn_sync(interpreter: Interpreter) -> None:
                 operator.ask("amount = 100")
                 operator.send("c")
                 assert answer.result(30) == Response(200, "90")
-            operator.interrupt()
-            operator.wait_for_end()
+            leave(operator)
         assert server.target.children() == [server.pid]
 
 
@@ -117,8 +116,7 @@ def test_a_gunicorn_that_would_kill(interpreter: Interpreter) -> None:
             with server.asked("/price/10") as answer:
                 wait_for_stop(operator, "call")
                 assert answer.result(30) == Response(200, "63")
-            operator.interrupt()
-            operator.wait_for_end()
+            leave(operator)
             assert "gunicorn" in operator.shown
         assert server.target.children() == [server.pid]
 
@@ -135,8 +133,7 @@ def test_gunicorn_gthread(interpreter: Interpreter) -> None:
                 operator.ask("unit = 1")
                 operator.send("c")
                 assert answer.result(30) == Response(200, "9")
-            operator.interrupt()
-            operator.wait_for_end()
+            leave(operator)
 
 
 @on_interpreters("3.8", "3.11", "3.14")

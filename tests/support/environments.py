@@ -24,6 +24,9 @@ MEASURED = ("3.8", "3.12", "3.15")
 #: Programs that are packages, or run some, and the versions that the tests want them for: one per core.
 PROGRAMS = Path(__file__).with_name("requirements-programs.txt")
 PROGRAMMED = ("3.11", "3.14")
+#: What runs tests, and the versions on which the tests stop in them.
+TESTING = Path(__file__).with_name("requirements-pytest.txt")
+TESTED = ("3.8", "3.12", "3.15")
 
 
 class EnvironmentFailed(Exception):
@@ -77,6 +80,8 @@ def main() -> int:
                 environment(interpreter, SUITES)
             if interpreter.minor in PROGRAMMED:
                 environment(interpreter, PROGRAMS)
+            if interpreter.minor in TESTED:
+                environment(interpreter, TESTING)
         except EnvironmentFailed as error:
             print(f"CPython {interpreter}: {error}", file=sys.stderr)
             return 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 
 from tests.support.command import ATTACH, environment
+from tests.support.processes import NotReady, wait_until
 
 DEADLINE = 30.0  # seconds: far more than an answer takes on a busy machine
 ROWS, COLUMNS = 50, 200
@@ -44,7 +45,7 @@ class Terminal:
         return "".join(self._shown)
 
     def wait_for(self, pattern: str, timeout: float = DEADLINE) -> str:
-        """What is shown until the first match of `pattern` (MULTILINE; lines end in CR LF there), which is part of it."""
+        """What is shown until the first match of `pattern` (MULTILINE; a line ends in CR LF), which is part of it."""
         return self._expect(re.compile(pattern, re.MULTILINE), timeout)
 
     def wait_for_prompt(self, timeout: float = DEADLINE) -> str:
@@ -61,6 +62,12 @@ class Terminal:
             return self._child.exitstatus, text
         assert self._child.signalstatus is not None
         return -self._child.signalstatus, text
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the command ends; what it says until then is still to be waited for."""
+        with contextlib.suppress(NotReady):
+            wait_until(lambda: not self._child.isalive(), "its end", seconds)
+        return not self._child.isalive()
 
     def send(self, line: str) -> None:
         """Type `line` and Enter."""

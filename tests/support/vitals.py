@@ -114,9 +114,10 @@ def _inside(vitals: Vitals) -> dict[str, Any]:
 def _inner_differences(old: dict[str, Any], new: dict[str, Any], ignoring: Collection[str]) -> list[str]:
     found = []
     for name in sorted(set(old) - set(ignoring)):
-        if name == "modules":  # what a debugger imports of the standard library may stay
+        if name == "modules":  # the program's own may come, and what a debugger needs of the standard library
             came = {module.partition(".")[0] for module in set(new[name]) - set(old[name])}
-            found += [f"modules: + {module}" for module in sorted(came - sys.stdlib_module_names)]
+            strange = [module for module in came - sys.stdlib_module_names if not module.startswith("shop_")]
+            found += [f"modules: + {module}" for module in sorted(strange)]
         elif name == "set_trace" and old[name] is None:  # pdb was not there
             found += [f"{name}: {new[name]}"] if new[name] not in (None, "pdb.set_trace") else []
         elif old[name] != new[name]:

@@ -43,6 +43,8 @@ def working():
 def tick():
     global ticks
     ticks += 1  # here: tick
+    if ticks < 0:
+        ticks = 0  # here: never
 
 
 def ticking():
@@ -114,7 +116,7 @@ def seen_in_child(writing):
 
 def forks():
     def run(writing):
-        pid = os.fork()
+        pid = os.fork()  # here: fork
         if not pid:
             try:
                 seen_in_child(writing)
@@ -150,6 +152,12 @@ def spawns():
 def replaces():
     """exec: the process has another program from here on."""
     os.execv(sys.executable, [sys.executable, "-c", "import time; print('replaced', flush=True); time.sleep(60)"])
+
+
+def debugger_methods():
+    import faulty_pdb
+
+    return faulty_pdb.methods()
 
 
 def ends(status):

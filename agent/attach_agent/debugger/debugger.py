@@ -7,6 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
+from .live_pdb import WithoutReadline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False
@@ -176,19 +177,6 @@ def main_ident() -> int:
         return int(ident)
     *_, oldest = sys._current_frames()  # newest first (Python/pystate.c, _PyThread_CurrentFrames)
     return int(oldest)
-
-
-class WithoutReadline:
-    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
-
-    def __enter__(self) -> None:
-        self._absent = "readline" not in sys.modules
-        if self._absent:
-            sys.modules["readline"] = None  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        if self._absent and sys.modules.get("readline") is None:
-            sys.modules.pop("readline", None)
 
 
 def import_modules(importer: Any) -> dict[str, Any]:

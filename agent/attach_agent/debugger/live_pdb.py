@@ -13,6 +13,7 @@ from ..interrupts import Interrupts
 from .breakpoints.postmortem import chain, subject, visible
 from .foreign import OperatorInterrupt
 from .tracing import Tracing
+from .variables import Variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     `modules` are the process's own, imported before anything was stopped.
     """
     format_exception_only = modules["traceback"].format_exception_only
+    variables = Variables()
 
     class Evaluating(base):  # type: ignore[misc]
         #: (our displayhook, the program's) while a statement is evaluated
@@ -40,16 +42,17 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
             text = line[1:].lstrip() if line[:1] == "!" else line
             frame = self.curframe
-            names = getattr(self, "curframe_locals", None)
-            if names is None:  # Python 3.13 and later: f_locals writes through (PEP 667)
-                names = frame.f_locals
+            names = variables.read(frame)
             try:
                 try:
                     code = compile(text, "<stdin>", "eval")
                 except SyntaxError:
-                    if getattr(self, "_exec_in_closure", None) and self._exec_in_closure(text, frame.f_globals, names):
-                        return
-                    self._execute(compile(text + "\n", "<stdin>", "single"), frame.f_globals, names)
+                    try:
+                        closure = getattr(self, "_exec_in_closure", None)
+                        if not closure or not closure(text, frame.f_globals, names):
+                            self._execute(compile(text + "\n", "<stdin>", "single"), frame.f_globals, names)
+                    finally:
+                        variables.write(frame)
                 else:
                     value = eval(code, frame.f_globals, names)
                     if value is not None:
@@ -82,6 +85,28 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 if sys.displayhook is show:
                     sys.displayhook = before
                 self.hooked = None
+
+        def do_interact(self, _arg: str) -> None:
+            """interact
+            Run Python, with copies of the frame's variables; exit() comes back.
+            """
+            # not code.interact: it imports readline, and leaves `_`, sys.ps1 and sys.last_exc for all to see
+            frame = self.curframe
+            names = {**frame.f_globals, **variables.read(frame)}
+            self.message("*interactive: exit() comes back*")
+            while True:
+                self.stdout.write(">>> ")
+                text = self.stdin.readline()
+                if text.strip() in ("exit()", "quit()") or not text:
+                    return
+                try:
+                    self._execute(compile(text.rstrip() + "\n", "<console>", "single"), names, names)
+                except KeyboardInterrupt:
+                    self.message("KeyboardInterrupt")
+                except BaseException as error:
+                    self.own_session.take_foreign(error)
+                    lines = modules["traceback"].format_exception(type(error), error, below_us(error.__traceback__))
+                    self.message("".join(lines).rstrip())
 
         def do_run(self, _arg: str) -> None:
             """run | restart
@@ -193,7 +218,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                         wanted = safe.trace_dispatch(self, frame, event, arg)
                     except BaseException as error:
                         session.failed(error)
-                if told is not None and prompts == self.prompts:
+                if told is not None and (prompts == self.prompts or session.ended or not session.will_tell(frame, event)):
                     self.told = None
             if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
                 self.going = True
@@ -335,8 +360,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """debug code
             Step through the code, in a debugger of its own, in the environment of the frame.
             """
-            names = getattr(self, "curframe_locals", None)
-            nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
+            with WithoutReadline():
+                nested = safe(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
             nested.own_session = self.session
             nested.use_rawinput = 0
             nested.pyrepl_input = None
@@ -347,7 +372,7 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             try:
                 sys.settrace(None)
                 frame = self.curframe
-                sys.call_tracing(nested.run, (arg, frame.f_globals, frame.f_locals if names is None else names))
+                sys.call_tracing(nested.run, (arg, frame.f_globals, frame.f_locals))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -378,6 +403,19 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     if not hasattr(base, "do_exceptions"):  # before Python 3.13
         LivePdb.do_exceptions = LivePdb.earlier_exceptions
     return LivePdb
+
+
+class WithoutReadline:
+    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
+
+    def __enter__(self) -> None:
+        self._absent = "readline" not in sys.modules
+        if self._absent:
+            sys.modules["readline"] = None  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        if self._absent and sys.modules.get("readline") is None:
+            sys.modules.pop("readline", None)
 
 
 class Tables:
@@ -411,6 +449,13 @@ class Tables:
         if self._depth:
             self._depth = 1
             self.__exit__()
+
+
+def below_us(traceback: Any) -> Any:
+    """What of it is not ours."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename[:13] == OWN_FILES:
+        traceback = traceback.tb_next
+    return traceback
 
 
 def outermost(frame: FrameType) -> FrameType:

@@ -210,9 +210,11 @@ class Session:
         if self.ended:
             return frame.f_trace
         pdb = self.pdb
-        told, pdb.told = pdb.told, None
-        if told is not None and told[0] is frame and told[1] == frame.f_lineno and self._turn_of == self.ident():
-            return frame.f_trace
+        told = pdb.told
+        if told is not None and told[0] is frame:
+            pdb.told = None
+            if told[1] == frame.f_lineno:  # a step has stopped here, and maybe it was the last one
+                return frame.f_trace
         try:
             found = self._effective(frame)
         except Exception as error:  # a fault of ours
@@ -234,9 +236,6 @@ class Session:
         with self.pdb.tables:
             key = self._key(frame)
             tables = self.modules["bdb"].Breakpoint.bplist
-            if key not in tables and self.breakpoints.function_at(frame):  # of a module that was imported since
-                self._armed.add(key)
-                self.pdb.add_breakpoint(*key, False, None)
             for breakpoint in list(tables.get(key, ())):
                 if not breakpoint.enabled:
                     continue
@@ -408,7 +407,6 @@ class Session:
         with self.pdb.tables:
             breakpoint = self.pdb.add_breakpoint(filename, line, once, condition or None)
             breakpoint.ignore = max(hits - 1, 0)
-            self._armed.add((breakpoint.file, line))
         self.note("breakpoint %d at %s:%d" % (breakpoint.number, filename, line))
 
     def arm(self, filename: str, line: int) -> str:

@@ -156,7 +156,10 @@ class Debugger(Dialogue):
 
     def _interrupted(self) -> None:
         self.code = EXIT_INTERRUPTED
+        self.never("wait")
         self.leave("interrupted")
+
+    given_up = _interrupted
 
     @property
     def _asks(self) -> bool:

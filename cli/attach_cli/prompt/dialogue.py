@@ -119,6 +119,10 @@ class Dialogue:
         """The input has ended: Ctrl-D, or the end of a file."""
         self.leave("end of input")
 
+    def given_up(self) -> None:
+        """Ctrl-C at a question."""
+        self.leave("interrupted")
+
     def leave(self, reason: str) -> None:
         """Close; `run` returns when the process has said that it did, or after a while without that."""
         self.leaving = True
@@ -220,14 +224,16 @@ class Dialogue:
     # ---- reading ----
 
     def ask(self, question: str) -> str | None:
-        """What the operator answers; None when something else happened meanwhile, the end of the input included."""
+        """What the operator answers; None when something else happened meanwhile, Ctrl-C and the input's end included."""
         self._typed.clear()
         try:
-            return self._line(question)
+            return self._line(question, is_question=True)
+        except KeyboardInterrupt:
+            self.given_up()
         except EOFError:
             self.screen.end_line()
             self.at_end()
-            return None
+        return None
 
     def _prompt(self, prompt: str) -> None:
         """Read a statement and hand it over, unless the process does not wait for it any more."""
@@ -257,8 +263,11 @@ class Dialogue:
         # a terminal or a file in another encoding may give what is no text
         self.talker.feed(text.encode("utf-8", "replace").decode())
 
-    def _line(self, prompt: str) -> str | None:
-        """One line, what was pasted before first; None when it is not waited for any more. Raises EOFError."""
+    def _line(self, prompt: str, *, is_question: bool = False) -> str | None:
+        """One line, what was pasted before first; None when it is not waited for any more. Raises EOFError.
+
+        Ctrl-C begins it anew; at a question it is a KeyboardInterrupt.
+        """
         filled = ""
         while not self._pasted:
             self.screen.new_line()
@@ -276,6 +285,8 @@ class Dialogue:
             finally:
                 self._reading = False
             if self._cancelled:
+                if is_question:
+                    raise KeyboardInterrupt
                 filled = ""
                 self._typed.clear()
         return self._pasted.pop(0)

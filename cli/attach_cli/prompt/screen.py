@@ -13,7 +13,7 @@ from attach_cli import console
 #: Text, then a newline, a tab, or a colour: a sequence that does nothing but set bold, underline and the foreground
 #: (ECMA-48, SGR), as pdb's own from 3.14 on.
 _PART = re.compile(r"(\n|\t|\x1b\[(?:(?:[01347]|2[2347]|3[0-79]|9[0-7])(?:;(?:[01347]|2[2347]|3[0-79]|9[0-7]))*)?m)")
-_RESET = "\x1b[0m"
+_RESETS = ("\x1b[0m", "\x1b[m")
 
 
 def safe(text: str, *, color: bool) -> str:
@@ -24,10 +24,14 @@ def safe(text: str, *, color: bool) -> str:
         if not part.startswith("\x1b") or not at % 2:
             parts[at] = part if at % 2 else console.escaped(part)
         elif color:
-            colored = True
+            colored = part not in _RESETS
         else:
             parts[at] = console.escaped(part)
-    return "".join(parts) + (_RESET if colored else "")
+    shown = "".join(parts)
+    if not colored:
+        return shown
+    end = "\n" if shown.endswith("\n") else ""
+    return shown.removesuffix("\n") + _RESETS[0] + end
 
 
 class Screen:

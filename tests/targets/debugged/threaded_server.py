@@ -61,7 +61,7 @@ def ticking():
 
 def main():
     signal.signal(signal.SIGINT, lambda *_: os.write(2, b"SIGINT came\n"))
-    if sys.argv[1:] == ["urgent"]:
+    if "urgent" in sys.argv:
         signal.signal(signal.SIGURG, lambda *_: os.write(2, b"SIGURG came\n"))
     server = Server(("127.0.0.1", 0), Handler)
     vitals.start()
@@ -72,7 +72,7 @@ def main():
     threading.Thread(target=never.acquire, name="stuck", daemon=True).start()
     threading.Thread(target=napping, name="napper", daemon=True).start()
     print("port", server.server_port, flush=True)
-    if sys.argv[1:] == ["sleeping"]:
+    if "sleeping" in sys.argv:
         time.sleep(1000)  # here: asleep
     ticking()
 

@@ -21,7 +21,7 @@ from ..frames import clear_running, clear_suspended, refresh_line_numbers
 from . import greenlets, library
 from .claims import Claims
 from .making import Tracers
-from .neighbours import name_of, refuse_audit_hooks, set_thread_hook, thread_hook
+from .neighbours import behind, name_of, refuse_audit_hooks, set_thread_hook, thread_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +173,12 @@ class TracerCollector:
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         self._claims.raise_pending()
-        if sys.gettrace() is not self._entry:  # another tool has come to this thread since we marked the frame
-            frame.f_trace = None
+        current = sys.gettrace()
+        if current is not self._entry:  # another tool has come to this thread since we marked the frame
+            current = behind(current)
+            frame.f_trace = current if id(current) in self._tracers.by_id else None
+            if frame.f_trace is not None:  # a breakpoint, which does not take the thread
+                current(frame, event, arg)
             return
         if self._stopping:
             sys.settrace(None)
@@ -358,7 +362,7 @@ class TracerCollector:
 
     def _others(self) -> list[Any]:
         """What traces threads, or will, and is not ours."""
-        found = (*self._threads.trace_objects(), thread_hook())
+        found = map(behind, (*self._threads.trace_objects(), thread_hook()))
         return [item for item in found if item is not None and not self._is_mine(item)]
 
     def _mine(self) -> list[Any]:

@@ -44,6 +44,16 @@ def set_thread_hook(old: Any, new: Any) -> None:
         threading.__dict__["_trace_hook"] = new
 
 
+def behind(item: Any) -> Any:
+    """Behind the trace function of a breakpoint the one that it hands each event to; any other as it is.
+
+    See ``debugger.breakpoints.tracing``.
+    """
+    while type(item) is type(behind) and "live_attach" in item.__dict__:
+        item = item.__dict__["live_attach"]
+    return item
+
+
 def name_of(item: Any) -> str:
     """What an operator will recognise a trace function by, found without running code of the target."""
     kind = type(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain, compress, repeat, tee
 
+from ...errors import AgentError
 from ...stacks import paused_collection
 from ...threadstates import WORD, Pointer, ThreadStates
 
@@ -15,9 +16,21 @@ if TYPE_CHECKING:
 _BREAKPOINTS = 1 << 24
 _COVERAGE = 1 << 20
 
+#: How often the fields are looked for, if our own thread is traced in that moment.
+ATTEMPTS = 5
+
 
 class ChainedThreadStates(ThreadStates):
     """`ThreadStates` in which one trace function takes the place of another, and gives it back."""
+
+    def __init__(self) -> None:
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                super().__init__()
+                return
+            except AgentError:  # coverage's watcher, which looks after all threads, has given ours a tracer just then
+                if not left:
+                    raise
 
     @property
     def trampoline(self) -> int:

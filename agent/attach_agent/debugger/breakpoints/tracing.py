@@ -15,7 +15,7 @@ from itertools import repeat
 from ...coverage.frames import suspended_kinds
 from ...coverage.tracer.neighbours import refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
-from ...stacks import current_stacks, greenlets, heap, wait_until_left
+from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
 from .chaining import ChainedThreadStates
 from .local import Local, clear, is_of_debugger
 
@@ -61,6 +61,8 @@ class TracingEngine:
         self._started = self.closed = False
         self._watching = False
         self._hook: Any = None
+        #: entries that were not in use when we looked last
+        self._unused: set[Any] = set()
         self._entering = frozenset((id(self._alone.__code__),))
         self._new_locks()
 
@@ -176,11 +178,13 @@ class TracingEngine:
             self._watching = False
 
     def _forget_entries(self) -> None:
-        """Those that trace no thread any more."""
+        """Those that trace no thread any more. A thread on its way through one may have taken it off for a moment."""
         used = {id(item) for item, _ in self._states.traced()}
-        for entry in list(self._entries):
-            if id(entry) not in used and entry not in (self._alone, self._hook):
+        unused = {entry for entry in list(self._entries) if id(entry) not in used} - {self._alone, self._hook}
+        if unused and not any(id(code) in self._entering for code, _ in running_code()):
+            for entry in self._unused & unused:
                 self._entries.pop(entry, None)
+            self._unused = unused
 
     def _entry_before(self, before: Any, function: int) -> Any:
         """The trace function that comes before `before`."""
@@ -265,7 +269,7 @@ class TracingEngine:
         now = sys.gettrace()
         if self.closed:
             return local
-        if now is before and in_c and self._entries[entry][1] == self._states.trampoline:
+        if now is before and in_c and self._entries.get(entry, (None, 0))[1] == self._states.trampoline:
             self._entries[entry] = before, self._states.own_function()
         if now is before or here is not entry:
             sys.settrace(here)

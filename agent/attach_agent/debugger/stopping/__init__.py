@@ -116,7 +116,7 @@ class Stopping:
         while request.open and time.monotonic() - start < PATIENCE:
             if sight.is_blocked():
                 engine.narrow()
-                return sight.place()
+                return self._wake(request, sight)
             if not widened and time.monotonic() - start > _WIDEN_AFTER:
                 widened = True
                 engine.widen()
@@ -124,3 +124,20 @@ class Stopping:
             engine.look_again()
         engine.narrow()
         return ""
+
+    def _wake(self, request: Request, sight: Sight) -> str:
+        """The thread is blocked. The main thread can be woken; why that did not help."""
+        if not sight.is_main():
+            return sight.place()
+        why_not = ""
+        try:
+            from .waking import CannotWake, Waking
+        except ImportError as error:
+            return "%s, and cannot be woken: %s" % (sight.place(), error)
+        try:
+            call = sight.system_call()
+            if call:
+                Waking(self._pause).wake(request.ident, call, sight.blocked_signals(), lambda: not request.open)
+        except (CannotWake, OSError) as error:
+            why_not = ", and cannot be woken: %s" % error
+        return sight.place() + why_not if request.open else ""

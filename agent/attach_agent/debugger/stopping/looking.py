@@ -57,6 +57,15 @@ class Sight:
     def is_main(self) -> bool:
         return self._tid == posix.getpid()
 
+    def system_call(self) -> list[bytes]:
+        """The one that it is asleep in, number and arguments first, as in proc(5); empty if it runs."""
+        call = self._read("syscall").split()
+        return call if call and call[0].isdigit() else []  # else "running", or -1: it is not in a system call
+
+    def blocked_signals(self) -> int:
+        """As a mask."""
+        return int((self._read("status").partition(b"\nSigBlk:")[2].split() or [b"0"])[0], 16)
+
     def is_blocked(self) -> bool:
         """Has it been in one and the same wait for `SETTLED` seconds?"""
         now = time.monotonic()
@@ -68,8 +77,8 @@ class Sight:
 
     def _look(self) -> tuple[Any, ...]:
         """Where it waits, in the kernel and in Python; empty if it does not, or if nobody can tell."""
-        call = self._read("syscall").split()
-        if not call or not call[0].isdigit():  # "running", or -1: not in a system call
+        call = self.system_call()
+        if not call:
             return ()
         switches = [line for line in self._read("status").splitlines() if b"ctxt_switches" in line]
         frames = stack(self._ident)

@@ -12,8 +12,7 @@ from itertools import chain, product, starmap
 
 from ...errors import AgentError
 from .looking import stack
-from .request import has_room, is_passed_by
-from .waking import CODE
+from .request import CODE, has_room, is_passed_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +82,12 @@ class Monitored:
         new = [code for code in codes if id(code) not in self._codes]
         new = [code for code in new if code is CODE or not is_passed_by(code.co_filename)]
         self._codes.update({id(code): code for code in new})
-        self._change(self._monitoring.set_local_events, (self._tool,), new, (self._events.LINE,))
+        # since 3.13 the line of code that has one only, as that of a lambda, is reported if its start is watched, too
+        short = [code for code in new if has_one_line(code)]
+        long = [code for code in new if not has_one_line(code)]
+        both = self._events.LINE | self._events.PY_START
+        self._change(self._monitoring.set_local_events, (self._tool,), short, (both,))
+        self._change(self._monitoring.set_local_events, (self._tool,), long, (self._events.LINE,))
 
     def _change(self, function: Callable[..., object], *arguments: Iterable[Any]) -> None:
         """Call `function` with each combination of the arguments, if the request is still open.
@@ -114,6 +118,10 @@ class Monitored:
                 self._watch([code])
 
         return on_line, on_start
+
+
+def has_one_line(code: CodeType) -> bool:
+    return len({line for _, _, line in code.co_lines()}) == 1
 
 
 def take_tool_id(monitoring: Any) -> int:

@@ -55,6 +55,15 @@ class Request:
         return self._on_stop(frame, "line", None)
 
 
+def woken(_signal, _frame):
+    # type: (int, object) -> None
+    """A signal handler that does nothing: the thread is stopped as it enters this, for who called it."""
+    return
+
+
+CODE = woken.__code__
+
+
 def is_passed_by(filename: str) -> bool:
     """Is this the file of code in which no thread is stopped?"""
     return filename.startswith(_PASSED_BY)

@@ -10,8 +10,7 @@ from _operator import attrgetter, is_, itemgetter
 from itertools import chain, compress, product, repeat, tee
 
 from .looking import walk
-from .request import has_room, is_passed_by
-from .waking import CODE
+from .request import CODE, has_room, is_passed_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,130 @@
+"""Coverage while an operator debugs: what the program runs is measured to the line, what is evaluated is not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import attach
+from attach.debugging import Break, Options
+from attach.project.scope import Scope
+from attach_agent import wire
+from tests.agent.coverage.support import MONITORED, PROBED, TRACED
+from tests.debug.operating import Operator
+from tests.support.interpreters import Interpreter
+from tests.support.marks import TARGETS
+from tests.support.processes import Target, running, wait_until
+
+MEASURED = TARGETS / "measured.py"
+LINES = MEASURED.read_text().splitlines()
+#: The lines of the function that waits for what to do, whose rounds are not alike.
+WAITING = range(1 + LINES.index("def wait(path):"), len(LINES) + 1)
+SCOPES: dict[str, dict[str, Any]] = {
+    "lines": {"branch": False},
+    "branches": {"branch": True},
+    "traced": {"branch": True, "core": "ctracer"},
+    "probes": {"branch": False, "core": "probes"},
+}
+FIRST = Break("measured.py", 1 + LINES.index("    total = 0"))
+each_way = pytest.mark.parametrize(
+    ("interpreter", "way"), sorted((*TRACED, *MONITORED, *PROBED)), indirect=["interpreter"], scope="session"
+)
+
+
+class Program:
+    """It runs its functions one by one, as it is told."""
+
+    def __init__(self, target: Target, told: Path) -> None:
+        self.target = target
+        self.pid = target.pid
+        self._told = told
+        self._count = 0
+
+    def tell(self, *functions: str) -> None:
+        with self._told.open("a") as told:
+            told.write("".join(f"{function}\n" for function in functions))
+        self._count += len(functions)
+
+    def did(self, *functions: str) -> None:
+        """Have it run these; returns when it has."""
+        self.tell(*functions)
+        self.wait()
+
+    def wait(self) -> None:
+        self.target.wait_for(f"^did {self._count}$")
+
+
+@contextmanager
+def program(interpreter: Interpreter, folder: Path, name: str) -> Iterator[Program]:
+    told = folder / name
+    told.write_text("")
+    with running([interpreter.path, MEASURED, told], ready="^ready$") as target:
+        yield Program(target, told)
+
+
+@contextmanager
+def measuring(pid: int, way: str) -> Iterator[attach.Session]:
+    with attach.Session.attach(pid) as session:
+        session.coverage.start(Scope(include=(str(MEASURED),), **SCOPES[way]))
+        yield session
+
+
+@contextmanager
+def operating(session: attach.Session, **options: Any) -> Iterator[Operator]:
+    """A session that waits for `stopped`; the agent stays."""
+    with session.debugging.open(Options(**{"breaks": (FIRST,), **options})) as debug:
+        yield Operator(session, debug)
+    wait_until(lambda: not session.debugging.status(), "the end of the session")
+
+
+def recorded(session: attach.Session) -> set[int]:
+    """The lines of the program, or its arcs as `wire` numbers them. Nobody else has traced it."""
+    measured = session.coverage.snapshot()
+    assert measured.others == ()
+    if measured.arcs is None:
+        (lines,) = measured.lines.values()
+        return set(wire.unpack_lines(lines))
+    (arcs,) = measured.arcs.values()
+    return {number for number in wire.unpack_arcs(arcs) if wire.arc_ends(number)[0] not in WAITING}
+
+
+def undisturbed(interpreter: Interpreter, folder: Path, way: str, *functions: str) -> set[int]:
+    """What is recorded of these if nobody debugs."""
+    with program(interpreter, folder, "undisturbed") as alone, measuring(alone.pid, way) as session:
+        alone.did(*functions)
+        return recorded(session)
+
+
+def evaluates(operator: Operator) -> None:
+    """What must not be measured: a function of the program's, by expression, by statement and by a command of pdb."""
+    assert operator.does("evaluated(8)") == "4.0\n"
+    assert operator.does("some = [evaluated(n) for n in range(3)]") == ""
+    assert operator.does("display evaluated(2)")
+    operator.does("undisplay evaluated(2)")
+
+
+@each_way
+def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """All lines that run under step, next, until, return and after it are recorded, and not one more."""
+    expected = undisturbed(interpreter, tmp_path, way, "stopped", "after")
+    with program(interpreter, tmp_path, "debugged") as told, measuring(told.pid, way) as session:
+        with operating(session) as operator:
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            evaluates(operator)
+            operator.does("next")
+            operator.does("step")
+            operator.does("step")
+            evaluates(operator)
+            operator.does("return")
+            operator.does("next")
+            operator.does("next")
+            operator.does("next")
+            operator.does(f"until {1 + LINES.index('    if total > 100:')}")
+            evaluates(operator)
+            operator.leaves()
+        told.wait()
+        told.did("after")
+        assert recorded(session) == expected
