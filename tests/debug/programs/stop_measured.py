@@ -5,8 +5,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "agent", "coverage", "programs"))
 
-from selfattach import SelfAttach  # noqa: E402
-from selfstop import Stop, in_thread, new_stopping, pause, report, started, wait_until  # noqa: E402
+from selfattach import SelfAttach
+from selfstop import Stop, in_thread, new_stopping, report, started, wait_until
 
 STOPS = 30
 

@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import threading
-import time
 
 from selfstop import Stop, in_thread, new_stopping, pause, report, started, traces_left, wait_until
 

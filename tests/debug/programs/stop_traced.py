@@ -1,9 +1,8 @@
 """A thread that its program traces, by a function in Python, is stopped over and over: the tracer misses nothing."""
 
 import sys
-import threading
 
-from selfstop import Stop, in_thread, new_stopping, pause, report, started, tools, wait_until
+from selfstop import Stop, in_thread, new_stopping, report, started, tools, wait_until
 
 STOPS = 100
 
