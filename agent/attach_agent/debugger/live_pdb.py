@@ -37,6 +37,7 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     class Evaluating(base):  # type: ignore[misc]
         #: (our displayhook, the program's) while a statement is evaluated
         hooked: tuple[Any, Any] | None = None
+        frame_variables = variables
 
         def default(self, line: str) -> None:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
@@ -218,7 +219,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                         wanted = safe.trace_dispatch(self, frame, event, arg)
                     except BaseException as error:
                         session.failed(error)
-                if told is not None and (prompts == self.prompts or session.ended or not session.will_tell(frame, event)):
+                if told is not None and (
+                    prompts == self.prompts or session.ended or not session.will_tell(frame, event)
+                ):
                     self.told = None
             if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
                 self.going = True

@@ -32,7 +32,9 @@ def started():
 def found():
     """What ran since the last time."""
     if BRANCH:
-        arcs = {name: sorted(selfattach.unpack_arcs(packed)) for name, packed in attach.in_thread(attach.packed).items()}
+        arcs = {
+            name: sorted(selfattach.unpack_arcs(packed)) for name, packed in attach.in_thread(attach.packed).items()
+        }
     else:
         arcs = {name: sorted(lines) for name, lines in attach.in_thread(attach.snapshot).items()}
     attach.in_thread(attach.coverage.reset)
