@@ -57,6 +57,9 @@ class Traced:
     def narrow(self) -> None:
         """The same."""
 
+    def is_armed(self) -> bool:
+        return not self._given_back
+
     def disarm(self) -> None:
         """Take everything away: the request is over. May be called again if a signal handler has cut it off."""
         if self._given_back:
@@ -132,7 +135,7 @@ class Traced:
         return found[0] if found else (None, True)
 
     def _pass_on(self, frame: FrameType, event: str, argument: Any) -> None:
-        """Call what traces the thread otherwise, as the interpreter calls it."""
-        if self._before[1]:
+        """Call what traces the thread otherwise, as the interpreter calls it; the frame is as it was without us."""
+        if self._before[1] and (event != "line" or frame.f_trace_lines):
             function = self._states.tracer_at(self._before[1])
             function(self._before[2], frame, _EVENTS[event], argument)
