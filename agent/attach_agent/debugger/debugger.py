@@ -108,6 +108,11 @@ class Debugger:
         while session.state != CLOSED and session.may_close():
             self.pause(0.002)
 
+    def aside(self, change: Callable[[], Any]) -> Any:
+        """What `change` returns, which begins or ends to measure."""
+        session = self.session
+        return change() if session is None or not self.is_open() else session.breakpoints.aside(change)
+
     def is_open(self) -> bool:
         return self.session is not None and self.session.state != CLOSED
 
