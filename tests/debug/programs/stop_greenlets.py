@@ -1,8 +1,5 @@
 """A thread that switches greenlets is stopped in the one that runs, and all of them go on."""
 
-import sys
-import threading
-
 import greenlet
 from selfstop import Stop, in_thread, new_stopping, report, started, traces_left, wait_until
 

@@ -5,8 +5,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "agent", "coverage", "programs"))
 
-from selfattach import SelfAttach  # noqa: E402
-from selfstop import Stop, in_thread, new_stopping, pause, report, started, wait_until  # noqa: E402
+from selfattach import SelfAttach
+from selfstop import Stop, in_thread, new_stopping, report, started, wait_until
 
 STOPS = 30
 
@@ -44,7 +44,7 @@ def parts():
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 space, finished, done = {"__name__": "made"}, False, []
 attach = SelfAttach()
-attach.start()
+attach.start(source_dirs=(FOLDER,))
 stopping = new_stopping()
 threads = [started(run), started(parts)]
 stops = []

@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import threading
-import time
 
 from selfstop import Stop, in_thread, new_stopping, pause, report, started, traces_left, wait_until
 
@@ -56,7 +55,7 @@ wait_until(lambda: stop.frames)
 facts["lock"] = [problem, stop.frames[0][0], list(after)]
 stop.hold = False
 thread.join()
-facts["lock"] += [after, stopping.revoke(), traces_left(lock)]
+facts["lock"] += [list(after), stopping.revoke(), traces_left(lock)]
 
 # one that was revoked is not
 thread = started(lock)
