@@ -143,7 +143,7 @@ def test_measured_by_us(interpreter: Interpreter) -> None:
 @on_interpreters("3.8", "3.10", "3.11", "3.12", "3.13")
 def test_greenlets(interpreter: Interpreter) -> None:
     """A thread is stopped in the greenlet that runs; the others go on with it afterwards."""
-    found = run(interpreter, "stop_greenlets.py", path=str(package(interpreter, "greenlet>=3.1,<4")))
+    found = run(interpreter, "stop_greenlets.py", path=package(interpreter, "greenlet>=3.1,<4"))
     assert set(found["names"]) <= {"one", "two", "run"}
     assert (found["meanwhile"], found["left"]) == ([], [])
 

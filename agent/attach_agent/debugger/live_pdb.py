@@ -218,7 +218,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                         wanted = safe.trace_dispatch(self, frame, event, arg)
                     except BaseException as error:
                         session.failed(error)
-                if told is not None and (prompts == self.prompts or session.ended or not session.will_tell(frame, event)):
+                if told is not None and (
+                    prompts == self.prompts or session.ended or not session.will_tell(frame, event)
+                ):
                     self.told = None
             if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
                 self.going = True
@@ -226,6 +228,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             if event == "call":
                 return self.tracing.entered(frame, wanted is not None)
             return self.trace_dispatch
+
+        #: what is traced behind it, for who looks at the threads of the process
+        _dispatch.live_attach = lambda debugger: debugger.tracing.before  # type: ignore[attr-defined]
 
         # ---- what pdb and bdb do on their way ----
 

@@ -64,7 +64,7 @@ def requesting():
         stopping.request(thread.ident, newest)
 
 
-import selfstop  # noqa: E402
+import selfstop
 
 selfstop.DEADLINE = 200.0
 in_thread(requesting)

@@ -13,7 +13,7 @@ from _operator import contains
 from itertools import repeat
 
 from ...coverage.frames import suspended_kinds
-from ...coverage.tracer.neighbours import refuse_audit_hooks, set_thread_hook, thread_hook
+from ...coverage.tracer.neighbours import is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
 from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
 from .chaining import ChainedThreadStates
@@ -59,7 +59,7 @@ class TracingEngine:
         self._entries: dict[Any, tuple[Any, int]] = {}
         self._alone = self._new_entry(None, 0)
         self._started = self.closed = False
-        self._watching = False
+        self._watching = self._aside = False
         self._hook: Any = None
         #: entries that were not in use when we looked last
         self._unused: set[Any] = set()
@@ -91,6 +91,16 @@ class TracingEngine:
         self._watching = False
         self._new_locks()
 
+    def step_aside(self) -> None:
+        """Until `step_back` all threads are as before."""
+        self._aside = True
+        self._stop()
+
+    def step_back(self) -> None:
+        self._aside = False
+        if self.armed or self._awaited.names or self.raised is not None:
+            self.arm(())
+
     def close(self) -> None:
         """Give all threads back, in a thread of ours."""
         self.armed.clear()
@@ -99,7 +109,7 @@ class TracingEngine:
         self._stop()
 
     def _start(self) -> None:
-        if self._started:
+        if self._started or self._aside:
             return
         refuse_audit_hooks()
         self._started, self.closed = True, False
@@ -128,7 +138,8 @@ class TracingEngine:
             self._pause(0.001)
         self._wake.acquire(False)
         with self._changing:
-            set_thread_hook(self._hook, self._entries.get(self._hook, (None, 0))[0])
+            before, _ = self._entries.get(self._hook, (None, 0))
+            set_thread_hook(self._hook, None if is_over(before) else before)
             self._give_back()
             # one that is under way may be about to put itself back into its thread, and a thread may start with it
             wait_until_left(self._entering, self._pause)
@@ -139,7 +150,7 @@ class TracingEngine:
 
     def _give_back(self) -> None:
         for entry, (before, function) in list(self._entries.items()):
-            if before is None:
+            if before is None or is_over(before):
                 self._states.remove([entry])
             else:
                 self._states.put_back(entry, before, function)
@@ -164,6 +175,8 @@ class TracingEngine:
                 if item not in self._entries and not is_of_debugger(item) and callable(item):
                     self._states.replace([item], self._entry_before(item, function))
             self._states.install(self._alone)
+            if sys.version_info >= (3, 10) and "greenlet" in sys.modules:
+                self._states.keep_on(self._entries)
 
     def _watch(self) -> None:
         """Look after what no hook tells us, until `close`."""
@@ -251,9 +264,14 @@ class TracingEngine:
                 pass
             return local
 
+        # for coverage's tracer, see its `neighbours`
         entry.live_attach = before  # type: ignore[attr-defined]
+        entry.live_attach_again = self._again  # type: ignore[attr-defined]
         self._entries[entry] = before, function
         return entry
+
+    def _again(self, now: Any) -> Any:
+        return now if self.closed else self._entry_before(now, self._states.own_function())
 
     def _pass_on(self, entry: Any, before: Any, frame: FrameType, event: str, arg: Any) -> Any:
         """Let `before` see this event as if it traced the thread; returns what is to trace the frame."""

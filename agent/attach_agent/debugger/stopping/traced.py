@@ -128,6 +128,9 @@ class Traced:
             list(self._mark(map(itemgetter(0), open_for)))
         return None
 
+    #: what is traced behind it, for who looks at the threads of the process
+    _trace.live_attach = lambda engine: engine._before[3] if len(engine._before) > 3 else None  # type: ignore[attr-defined]
+
     def _stop_below(self, frame: FrameType) -> None:
         """The main thread was woken: it is stopped in what it waits in."""
         waiting = frame.f_back
