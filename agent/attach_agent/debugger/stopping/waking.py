@@ -58,9 +58,11 @@ class Waking:
             raise CannotWake("the program embeds Python without signals")
         try:
             self._load_functions()
-        except (OSError, AttributeError) as error:
+            self._first = self._find_table()
+        except (OSError, AttributeError, ValueError) as error:
             raise CannotWake("this Python lacks what that needs: %s" % error) from None
-        self._first = self._find_table()
+        #: Signal, its entry of the table, and what that was, while our handlers are there.
+        self._placed: tuple[int, int, bytes] | None = None
 
     def wake(self, ident: int, call: list[bytes], blocked: int, is_over: Callable[[], bool]) -> None:
         """Have the main thread `ident` enter `woken`, until `is_over` or for a quarter of a second.
@@ -72,12 +74,13 @@ class Waking:
         number = self._choose(blocked)
         trip = self._find_trip()
         entry = self._first + (number - 1) * _ENTRY.size
-        before = self._bytes_at(entry, _ENTRY.size)
-        ours = _ENTRY.pack(0, id(woken))
-        self._incref(id(woken))
-        self._copy(entry, ours, _ENTRY.size)
+        _, before = _ENTRY.unpack(self._bytes_at(entry, _ENTRY.size))
+        self._placed = number, entry, before
         try:
-            self._set_action(number, self._nothing)
+            self._incref(id(woken))
+            if not self._exchange(number, entry, (before, id(woken)), (_SIG_DFL, self._nothing)):
+                self._decref(id(woken))
+                raise CannotWake("it is setting signal handlers")
             trip(number)
             waited = 0.0
             while waited < _PATIENCE and not is_over():
@@ -86,25 +89,35 @@ class Waking:
                 self._pause(_AGAIN)
                 waited += _AGAIN
         finally:
-            self._put_back(number, entry, before)
+            self.put_back()
 
-    def _put_back(self, number: int, entry: int, before: bytes) -> None:
+    def put_back(self) -> None:
         """Both handlers, unless the program has set its own meanwhile. A signal that waits to be handled is forgotten.
+
+        May be called again, as in a child that was forked meanwhile.
+        """
+        if self._placed is not None:
+            number, entry, before = self._placed
+            if self._exchange(number, entry, (id(woken), before), (self._nothing, _SIG_DFL)):
+                self._decref(id(woken))
+
+    def _exchange(self, number: int, entry: int, functions: tuple[int, int], actions: tuple[int, int]) -> bool:
+        """The handler in Python, and the one in C: each from the first to the second, if it is the first.
 
         One call into C: the main thread may set a handler between any two lines of ours.
         """
-        actions = compress((number,), map(eq, map(self._get_action, (number,)), (self._nothing,)))
         function = map(self._bytes_at, (entry + _ENTRY.size - 8,), (8,))
-        entries = compress((entry,), map(eq, function, (struct.pack("@P", id(woken)),)))
+        entries = compress((entry,), map(eq, function, (struct.pack("@P", functions[0]),)))
+        numbers = compress((number,), map(eq, map(self._get_action, (number,)), (actions[0],)))
+        content = _ENTRY.pack(0, functions[1])
         done: list[object] = []
         list(
             chain(
-                map(self._set_action, actions, (_SIG_DFL,)),
-                map(done.append, map(self._copy, entries, (before,), (_ENTRY.size,))),
+                map(done.append, map(self._copy, entries, (content,), (_ENTRY.size,))),
+                map(self._set_action, numbers, (actions[1],)),
             )
         )
-        if done:
-            self._decref(id(woken))
+        return bool(done)
 
     def _choose(self, blocked: int) -> int:
         for number in _SIGNALS:
