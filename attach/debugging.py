@@ -14,31 +14,34 @@ from attach.channel import rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict
 from attach.errors import (
     AgentUnreachable,
-    BreakpointNotUsable,
+    AmbiguousFile,
     DebugBusy,
     DebugClosed,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
     LogpointNotUsable,
+    NoCodeAtLine,
     NoSuchThread,
     NotAttached,
     TargetExited,
+    UnknownFile,
+    UnknownFunction,
 )
 from attach.process import Process
 from attach.running import has_ended
 
 #: The agent's slugs that are errors of their own, made of the PID and the agent's message.
 _ERRORS: dict[str, Callable[[int, str], Exception]] = {
-    "ambiguous-file": BreakpointNotUsable,
+    "ambiguous-file": AmbiguousFile,
     "bad-logpoint": LogpointNotUsable,
     "debug-busy": DebugBusy,
     "debug-closed": DebugClosed,
-    "no-code-at-line": BreakpointNotUsable,
+    "no-code-at-line": NoCodeAtLine,
     "no-pdb": DebuggerUnavailable,
     "no-such-thread": NoSuchThread,
     "pdbcls": DebuggerClassNotUsable,
-    "unknown-file": BreakpointNotUsable,
-    "unknown-function": BreakpointNotUsable,
+    "unknown-file": UnknownFile,
+    "unknown-function": UnknownFunction,
 }
 
 
@@ -99,7 +102,7 @@ class Debugging:
         """Begin a session; nothing waits for input before a thread has come to what `options` name.
 
         Raises DebugBusy if another operator has one, DebuggerUnavailable, DebuggerClassNotUsable, NoSuchThread,
-        BreakpointNotUsable. Then nothing was changed.
+        BreakpointError. Then nothing was changed.
         """
         control = self._connect()
         try:
@@ -108,6 +111,8 @@ class Debugging:
                 control.load("debugger")
                 with translated(self.process.pid):
                     number = control.call("debug_open", options.pairs())
+                for connection in (control, output):  # what is evaluated may hold the GIL for as long as it likes
+                    connection.wait_without_limit()
             except BaseException:
                 output.abort()
                 raise
@@ -140,6 +145,7 @@ class Debug:
     def __init__(self, process: Process, control: AgentConnection, output: AgentConnection, number: int) -> None:
         self.process = process
         self.number = number
+        self._image = process.image()
         self._control = control
         self._output = output
         self._over = False
@@ -198,6 +204,8 @@ class Debug:
         except AgentUnreachable:
             if has_ended(self.process):
                 raise TargetExited(self.process.pid) from None
+            if self.process.image() != self._image:
+                raise TargetExited(self.process.pid, replaced=True) from None
             raise
 
     def __enter__(self) -> Debug:

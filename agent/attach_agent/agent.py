@@ -76,7 +76,7 @@ class Agent:
             "debug_stop": lambda thread: self.started_debugger().of(sock).stop_thread(thread),
             "detach": lambda: self.detach(sock),
             "load": self.load,
-            "loaded": lambda *names: all(name in self.importer.sources for name in names),
+            "loaded": lambda *names: self.importer.sources.keys() >= set(names),
             "run_interrupt": lambda: self.started_runs().interrupt(sock),
             "run_read": lambda seconds: self.started_runs().read(sock, seconds),
             "run_start": lambda *code: self.started_runs().start(sock, *code),
@@ -106,7 +106,8 @@ class Agent:
             if self.coverage is None:
                 self.coverage = self.importer.module("attach_agent.coverage.control").Coverage(self.importer.native)
             fresh, running = not self.coverage.holds_data(), self.coverage.is_measuring()
-            status = self.coverage.start(options)
+            coverage = self.coverage
+            status = self.aside(lambda: coverage.start(options))
             if not running:  # else it was only labelled, or given a data file
                 self.started_by, self.started_fresh = token, fresh
             return status
@@ -115,8 +116,9 @@ class Agent:
         """Take back the start with this token: one that is done, is under way, or has not come here yet."""
         with self.lock:
             self.taken_back.add(token)
-            if self.coverage is not None and self.started_by == token:
-                self.coverage.stop(self.started_fresh)
+            coverage = self.coverage
+            if coverage is not None and self.started_by == token:
+                self.aside(lambda: coverage.stop(self.started_fresh))
 
     def coverage_view(self, views: list[View], since: str, name: str, cut: bool) -> int:
         """Begin a snapshot, whose pages are asked for next; returns the number to forget it by."""
@@ -137,7 +139,12 @@ class Agent:
 
     def coverage_stop(self, discard: bool) -> Any:
         with self.lock:
-            return self.started().stop(discard)
+            coverage = self.started()
+            return self.aside(lambda: coverage.stop(discard))
+
+    def aside(self, change: Callable[[], Any]) -> Any:
+        """What `change` returns; breakpoints, which trace threads before Python 3.12, are not in its way."""
+        return change() if self.debugger is None else self.debugger.aside(change)
 
     def started(self) -> Coverage:
         coverage = self.coverage

@@ -153,8 +153,8 @@ class AgentConnection:
             raise AgentUnreachable(self.pid, f"the channel broke ({error})") from None
 
     def load(self, part: str) -> None:
-        """Deliver a part of the agent that was not needed so far."""
-        if not self.call("loaded", *(f"attach_agent.{name}" for name in payload.PARTS[part])):  # parts share modules
+        """Deliver a part of the agent that was not needed so far, or only some of it, by another part."""
+        if not self.call("loaded", *(f"attach_agent.{name}" for name in payload.PARTS[part])):
             self.call("load", payload.pack(part, self.hello.magic))
 
     def wait_without_limit(self) -> None:

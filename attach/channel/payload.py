@@ -78,6 +78,7 @@ PARTS = {
         "debugger.breakpoints.armed",
         "debugger.breakpoints.chaining",
         "debugger.breakpoints.conditions",
+        "debugger.breakpoints.entries",
         "debugger.breakpoints.exceptions",
         "debugger.breakpoints.files",
         "debugger.breakpoints.finding",

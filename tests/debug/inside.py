@@ -13,10 +13,13 @@ PROGRAMS = Path(__file__).parent / "programs"
 TIMEOUT = 60
 
 
-def run(interpreter: Interpreter, program: str, *args: str, cwd: Path = PROGRAMS, tracer: bool = False) -> Any:
-    """What the program reports, once it has ended well; `tracer`: with coverage.py's tracer at hand."""
+def run(interpreter: Interpreter, program: str, *args: str, path: Path | None = None, tracer: bool = False) -> Any:
+    """What the program reports, once it has ended well.
+
+    `path` is one more folder of modules; `tracer`: with coverage.py's tracer at hand.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))}
-    environment["PYTHONPATH"] = str(AGENT)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (AGENT, path) if path else (AGENT,)))
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if tracer:
         environment["TRACER"] = str(tracer_of(interpreter))
@@ -28,7 +31,6 @@ def run(interpreter: Interpreter, program: str, *args: str, cwd: Path = PROGRAMS
         stdin=subprocess.DEVNULL,
         timeout=TIMEOUT,
         env=environment,
-        cwd=cwd,
     )
     assert done.returncode == 0 and not done.stderr, f"{program}: exit {done.returncode}\n{done.stderr}\n{done.stdout}"
     return json.loads(done.stdout)

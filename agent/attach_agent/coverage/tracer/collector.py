@@ -21,7 +21,15 @@ from ..frames import clear_running, clear_suspended, refresh_line_numbers
 from . import greenlets, library
 from .claims import Claims
 from .making import Tracers
-from .neighbours import behind, name_of, refuse_audit_hooks, set_thread_hook, thread_hook
+from .neighbours import (
+    behind,
+    name_of,
+    refuse_audit_hooks,
+    refuse_debugger,
+    set_thread_hook,
+    stand_in_front,
+    thread_hook,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +96,7 @@ class TracerCollector:
         """
         greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
+        refuse_debugger((sys.gettrace(), thread_hook()))
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
@@ -173,13 +182,15 @@ class TracerCollector:
     def _enter(self, frame: FrameType, event: str, arg: Any) -> None:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         self._claims.raise_pending()
-        current = sys.gettrace()
+        front = sys.gettrace()
+        current = behind(front)
         if current is not self._entry:  # another tool has come to this thread since we marked the frame
-            current = behind(current)
             frame.f_trace = current if id(current) in self._tracers.by_id else None
             if frame.f_trace is not None:  # a breakpoint, which does not take the thread
                 current(frame, event, arg)
             return
+        if front is not current:
+            sys.settrace(current)
         if self._stopping:
             sys.settrace(None)
             return
@@ -206,6 +217,8 @@ class TracerCollector:
                 self._greenlets.entered(tracer)
             if event != "call":
                 tracer(frame, event, arg)
+            if front is not current:
+                stand_in_front(front)
         except BaseException:
             self._give_up(frame)
             raise
@@ -235,7 +248,7 @@ class TracerCollector:
         It must come out there. But then the tracer's stack has one frame too many or too few, and it would take lines
         of one file for those of another: so it ends here, and the thread comes to `_enter` again.
         """
-        tracer = self._tracers.by_id.get(id(sys.gettrace()))
+        tracer = self._tracers.by_id.get(id(behind(sys.gettrace())))
         sys.settrace(self._entry)
         if tracer is not None:
             tracer.stop()
@@ -299,6 +312,7 @@ class TracerCollector:
         return following
 
     def _refuse_other_tracers(self) -> None:
+        refuse_debugger(self._threads.trace_objects())
         for _ in range(GRACE_ROUNDS):
             found = self._others()
             if not found:

@@ -128,6 +128,14 @@ class Breakpoints:
         """What the program pays while something is armed, one sentence; empty if nothing worth a word."""
         return str(self._engine.slowdown())
 
+    def aside(self, change: Callable[[], Any]) -> Any:
+        """What `change` returns, which begins or ends to trace threads: meanwhile we do not, and nothing stops."""
+        self._engine.step_aside()
+        try:
+            return change()
+        finally:
+            self._engine.step_back()
+
     def close(self) -> None:
         """Leave nothing in the process; in a thread of the agent's."""
         self._exceptions.clear()

@@ -10,6 +10,7 @@ from ...threadstates import WORD, Pointer, ThreadStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 #: Added to the count of traced threads of 3.8 and 3.9 (`ThreadStates.force_tracing`); not what coverage adds.
@@ -51,6 +52,19 @@ class ChainedThreadStates(ThreadStates):
         """The C function that CPython calls for what traces this thread."""
         return next(self._words(iter((self._current(),)), self._function_at))
 
+    def keep_on(self, ours: Iterable[Any]) -> None:
+        """Have the interpreter look for a trace function in each thread that has one of `ours`.
+
+        In 3.10 and 3.11 that is said where its C function runs, which greenlet saves and restores for each greenlet:
+        one that was suspended when the thread got its trace function does not look, nor do those that it makes.
+        """
+        wanted = {id(item) for item in ours}
+        on = Pointer(self._flag_on)
+        with paused_collection():
+            states, again = tee(self._states())
+            traced = compress(states, map(wanted.__contains__, self._words(again, self._object_at)))
+            list(self._write(self._flags(traced), on, 1))
+
     def put_back(self, ours: Any, before: Any, function: int) -> None:
         """Have `before` trace each thread again that `ours` traces, this one too, by the C function `function`."""
         found: list[int] = []
@@ -78,9 +92,10 @@ class ChainedThreadStates(ThreadStates):
 
     def unforce_tracing(self) -> None:
         if self._counter_at:
+            # threads that we let be traced without counting have counted themselves down since
             now = self._int_at(self._counter_at, 4)
-            now -= _BREAKPOINTS if now >= _BREAKPOINTS else 0
-            if now < _COVERAGE:
-                before = self._counter_before if self._counter_before < _COVERAGE else 0
+            now -= _BREAKPOINTS if now > _BREAKPOINTS // 2 else 0
+            if now < _COVERAGE // 2:
+                before = self._counter_before if self._counter_before < _COVERAGE // 2 else 0
                 now = before + len(self.trace_objects())
             self._set_counter(now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .lines import body_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +22,8 @@ def _raises(error: BaseException) -> None:
     raise error
 
 
-#: The number of RAISE_VARARGS. Before it are RESUME (3.11) and the argument.
-_code = _raises.__code__.co_code
-_RAISE = _code[4] if _code[0] == (lambda: None).__code__.co_code[0] and len(_code) > 4 and _code[1] == 0 else _code[2]
+#: The number of RAISE_VARARGS, which comes behind one that loads the argument.
+_RAISE = _raises.__code__.co_code[body_of(_raises.__code__) + 2]
 
 #: Exceptions of which we remember that they were told.
 _REMEMBERED = 64

@@ -20,6 +20,9 @@ _FUNCTION: Any = type(lambda: None)
 _CODE = type((lambda: None).__code__)
 _MRO: Any = type.__dict__["__mro__"]
 
+#: CO_OPTIMIZED (Include/cpython/code.h): the code of a function.
+_OPTIMIZED = 1
+
 #: Steps from a wrapper to what it wraps.
 _DEEPEST = 50
 
@@ -33,7 +36,7 @@ def find(module: str, qualname: str, pause: Callable[[float], object]) -> CodeTy
     if found is None or is_importing(found):
         return None
     outer, _, inner = qualname.partition(".<locals>.")
-    code = _of_holders(found, outer) or _of_heap(module, outer, pause)
+    code = _of_holders(found, module, outer) or _of_heap(module, outer, pause) or _of_holders(found, "", outer)
     while code is not None and inner:
         outer, _, inner = inner.partition(".<locals>.")
         code = _nested(code, outer)
@@ -79,10 +82,12 @@ class Awaited:
 
 def _is_called(code: CodeType, frame: FrameType, qualname: str) -> bool:
     """Is it the code of this function, or of the ``__init__`` of this class?"""
+    if not code.co_flags & _OPTIMIZED:  # the body of a class, which has its name too
+        return False
     if sys.version_info >= (3, 11) and code.co_qualname in (qualname, qualname + ".__init__"):
         return True
     found = sys.modules.get(dict.get(frame.f_globals, "__name__", ""))
-    known = None if found is None else _of_holders(found, qualname.partition(".<locals>.")[0])
+    known = None if found is None else _of_holders(found, "", qualname.partition(".<locals>.")[0])
     if "<locals>" not in qualname and known is not None:
         return known is code
     return sys.version_info < (3, 11) and code.co_name == qualname.rpartition(".")[2]
@@ -94,8 +99,11 @@ def is_importing(module: Any) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
-def _of_holders(module: Any, qualname: str) -> CodeType | None:
-    """What stands under this name in the module and its classes, seen through decorators that tell what they wrap."""
+def _of_holders(module: Any, own: str, qualname: str) -> CodeType | None:
+    """What stands under this name in the module and its classes, seen through decorators that tell what they wrap.
+
+    With the name of its `own` module only what says itself that this is its name.
+    """
     holder = module
     *outer, last = qualname.split(".")
     for name in outer:
@@ -106,7 +114,12 @@ def _of_holders(module: Any, qualname: str) -> CodeType | None:
     if _is_class(found):
         found = _attribute(found, "__init__")
     function = _unwrapped(found)
-    return function.__code__ if type(function) is _FUNCTION else None
+    if type(function) is not _FUNCTION:
+        return None
+    if own and (function.__module__, function.__qualname__) not in ((own, qualname), (own, qualname + ".__init__")):
+        return None
+    code: CodeType = function.__code__
+    return code
 
 
 def _attribute(holder: Any, name: str) -> Any:

@@ -20,7 +20,7 @@ _BEGIN = _generator.__code__.co_code[0] if sys.version_info[:2] == (3, 10) else 
 
 def lines_of(code: CodeType) -> list[int]:
     """In the order of the code; a line may come more than once."""
-    begin = _begin(code)
+    begin = body_of(code)
     if sys.version_info >= (3, 10):
         return [line for _, end, line in code.co_lines() if line and end > begin]
     return [line for _, line in _starts(code)]
@@ -32,14 +32,14 @@ def first_line(code: CodeType) -> int:
     return lines[0] if lines else code.co_firstlineno
 
 
-def _begin(code: CodeType) -> int:
+def body_of(code: CodeType) -> int:
     """The offset where the body begins: what is before makes the frame, and is told of by a call event."""
     if sys.version_info < (3, 10):
         return 0
-    instructions = code.co_code[::2]
+    at = code.co_code[::2].find(_BEGIN)
     if sys.version_info < (3, 11):
-        return 2 * instructions.startswith(bytes((_BEGIN,)))
-    return 2 * (instructions.find(_BEGIN) + 1)
+        return 2 if at == 0 else 0
+    return 2 * at + _BEGIN_SIZE if at >= 0 else 0
 
 
 def _starts(code: CodeType) -> Iterator[tuple[int, int]]:
@@ -56,3 +56,7 @@ def _starts(code: CodeType) -> Iterator[tuple[int, int]]:
         line += change - 256 if change >= 128 else change
     if line != told:
         yield offset, line
+
+
+#: Bytes of RESUME, which has a cache from 3.15 on: what this function has on the line of its ``def``.
+_BEGIN_SIZE = next(iter(first_line.__code__.co_lines()))[1] if sys.version_info >= (3, 11) else 0

@@ -87,6 +87,12 @@ class MonitoringEngine:
             self._events |= events.RAISE
             self._monitoring.set_events(self._tool, self._events)
 
+    def step_aside(self) -> None:
+        """Tools do not disturb each other."""
+
+    def step_back(self) -> None:
+        """As `step_aside`."""
+
     def after_fork(self) -> None:
         """Nothing of ours is a thread."""
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from .monitored import Monitored
     from .onethread import OneThread
     from .traced import Traced
+    from .waking import Waking
 
 #: For so long `Stopping.request` looks whether the thread stops or is blocked, in seconds.
 PATIENCE = 0.1
 #: After this time code that C code calls is watched as well, until `PATIENCE` is over.
 _WIDEN_AFTER = 0.03
+#: How long a thread that has come first may take for what is a few lines, in seconds, if it has to wait for the GIL.
+_SETTLING = 2.0
 _ATTEMPTS = 5
 
 
@@ -36,6 +39,7 @@ class Stopping:
         self._lock = importer.native(_thread, "allocate_lock", "allocate")()
         self._current: tuple[Request, Monitored | Traced] | None = None
         self._states: OneThread | None = None
+        self._waking: Waking | None = None
         self._closed = False
 
     def request(self, ident: int, on_stop: Callable[[FrameType, str, Any], Any]) -> str:
@@ -50,7 +54,7 @@ class Stopping:
         if why_not:
             raise AgentError("no-such-thread", why_not)
         with self._lock:
-            self.revoke()
+            self._clear()
             request = Request(ident, on_stop)
             engine = self._engine_of(request)
             try:
@@ -76,10 +80,19 @@ class Stopping:
             engine.disarm()
         return not request.was_fired()
 
+    def _clear(self) -> None:
+        """Revoke; if the thread came first it is taking everything away in this moment, or has done so."""
+        self.revoke()
+        deadline = time.monotonic() + _SETTLING
+        while self._current is not None and self._current[1].is_armed() and time.monotonic() < deadline:
+            self._pause(0.0005)
+
     def close(self) -> None:
         """Nothing of ours is left in the process, and nothing comes any more. May be called twice."""
         self._closed = True
-        self.revoke()
+        self._clear()
+        if self._waking is not None:
+            self._waking.put_back()
 
     def _engine_of(self, request: Request) -> Monitored | Traced:
         who, wanted = self._who(request.ident)
@@ -137,7 +150,8 @@ class Stopping:
         try:
             call = sight.system_call()
             if call:
-                Waking(self._pause).wake(request.ident, call, sight.blocked_signals(), lambda: not request.open)
-        except (CannotWake, OSError) as error:
+                self._waking = Waking(self._pause)
+                self._waking.wake(request.ident, call, sight.blocked_signals(), lambda: not request.open)
+        except (CannotWake, OSError) as error:  # the second of pthread_kill
             why_not = ", and cannot be woken: %s" % error
         return sight.place() + why_not if request.open else ""
