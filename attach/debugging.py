@@ -108,6 +108,8 @@ class Debugging:
                 control.load("debugger")
                 with translated(self.process.pid):
                     number = control.call("debug_open", options.pairs())
+                for connection in (control, output):  # what is evaluated may hold the GIL for as long as it likes
+                    connection.wait_without_limit()
             except BaseException:
                 output.abort()
                 raise
@@ -140,6 +142,7 @@ class Debug:
     def __init__(self, process: Process, control: AgentConnection, output: AgentConnection, number: int) -> None:
         self.process = process
         self.number = number
+        self._image = process.image()
         self._control = control
         self._output = output
         self._over = False
@@ -198,6 +201,8 @@ class Debug:
         except AgentUnreachable:
             if has_ended(self.process):
                 raise TargetExited(self.process.pid) from None
+            if self.process.image() != self._image:
+                raise TargetExited(self.process.pid, replaced=True) from None
             raise
 
     def __enter__(self) -> Debug:

@@ -65,6 +65,13 @@ class Process:
         except (FileNotFoundError, ProcessLookupError):
             raise NoSuchProcess(self.pid) from None
 
+    def image(self) -> bytes:
+        """Differs from program to program that the process runs: where the kernel has put it (getauxval(3), ASLR)."""
+        try:
+            return self.read("auxv")
+        except PermissionError:
+            return b""
+
     def _stat(self) -> list[str]:
         """The fields of /proc/PID/stat from the third on. The second, the name, may itself contain ``)``."""
         fields = self.read("stat").decode("utf-8", "replace").rpartition(")")[2].split()

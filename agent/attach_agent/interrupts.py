@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -40,6 +42,7 @@ class Interrupts:
                 except Exception as error:  # no _ctypes, or an audit hook that forbids it
                     return "%s: %s" % (type(error).__name__, error)
                 self._set(self._thread, id(self._raised))
+                lower_flag()
             return ""
         finally:
             self._sending -= 1
@@ -51,6 +54,7 @@ class Interrupts:
             pass
         if self._set is not None:
             self._set(self._own, 0)
+            lower_flag()
 
     def finish(self) -> None:
         """`end`, however often that is interrupted."""
@@ -60,6 +64,29 @@ class Interrupts:
                 return
             except KeyboardInterrupt:
                 pass
+
+
+class _Nothing(BaseException):
+    """Raised and caught by `lower_flag`."""
+
+
+def lower_flag() -> None:
+    """Take back that some thread has an exception to raise: in Python 3.11 that stops all threads that are traced.
+
+    They wait, busy, for the thread that it is meant for, which may be in C code or have had its exception taken back
+    (Python/ceval.c: DO_TRACING of a RESUME goes to handle_eval_breaker, and that comes back to it). The flag falls when
+    any thread raises one, as this one does. A thread that has one pending raises the flag again when it takes the GIL.
+    """
+    if sys.version_info[:2] != (3, 11):
+        return
+    here = sys._getframe()
+    (ident,) = [ident for ident, frame in sys._current_frames().items() if frame is here]
+    try:
+        _set_async_exc()(ident, id(_Nothing))
+        while True:
+            pass
+    except _Nothing:
+        pass
 
 
 def _set_async_exc() -> Any:

@@ -53,8 +53,7 @@ class Object(_ctypes._SimpleCData):  # type: ignore[type-arg]
 class ThreadStates:
     """The thread states of the current interpreter.
 
-    Raises AgentError ``unsupported-build`` if the fields cannot be found for certain. To be made in a thread that
-    is not traced.
+    Raises AgentError ``unsupported-build`` if the fields cannot be found for certain.
     """
 
     def __init__(self) -> None:
@@ -62,11 +61,13 @@ class ThreadStates:
             self._load_functions()
         except (OSError, AttributeError) as error:
             raise AgentError("unsupported-build", "this Python lacks what tracing needs: %s" % error) from None
+        before = sys.gettrace()  # a debugger may trace all threads
+        sys.settrace(None)
         try:
             self._find_fields()
             self._counter_at = 0 if sys.version_info >= (3, 10) else self._find_counter()
         finally:
-            sys.settrace(None)
+            sys.settrace(before)
 
     def trace_objects(self) -> list[Any]:
         """What traces the threads that are traced: functions given to ``sys.settrace``, C tracers."""

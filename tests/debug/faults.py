@@ -167,7 +167,14 @@ class Operator:
 @contextmanager
 def operator(pid: int, **options: Any) -> Iterator[Operator]:
     """One that has opened a session; it leaves at the end of the block, if it has not before."""
-    with attach(pid) as session, session.debugging.open(Options(**options)) as debug:
+    with attach(pid) as session, opened(session, **options) as user:
+        yield user
+
+
+@contextmanager
+def opened(session: Session, **options: Any) -> Iterator[Operator]:
+    """The same, for one that is attached already."""
+    with session.debugging.open(Options(**options)) as debug:
         yield Operator(session, debug)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import attach
 from attach.debugging import Break, Options
+from attach.errors import CoverageRefused
 from attach.project.scope import Scope
 from attach_agent import wire
 from tests.agent.coverage.support import MONITORED, PROBED, TRACED
@@ -28,6 +29,7 @@ SCOPES: dict[str, dict[str, Any]] = {
     "probes": {"branch": False, "core": "probes"},
 }
 FIRST = Break("measured.py", 1 + LINES.index("    total = 0"))
+EVALUATED = ("    halved = number / 2", "    if halved < 1:", "        halved = 1", "    return halved")
 each_way = pytest.mark.parametrize(
     ("interpreter", "way"), sorted((*TRACED, *MONITORED, *PROBED)), indirect=["interpreter"], scope="session"
 )
@@ -67,8 +69,12 @@ def program(interpreter: Interpreter, folder: Path, name: str) -> Iterator[Progr
 @contextmanager
 def measuring(pid: int, way: str) -> Iterator[attach.Session]:
     with attach.Session.attach(pid) as session:
-        session.coverage.start(Scope(include=(str(MEASURED),), **SCOPES[way]))
+        start(session, way)
         yield session
+
+
+def start(session: attach.Session, way: str) -> None:
+    session.coverage.start(Scope(include=(str(MEASURED),), **SCOPES[way]))
 
 
 @contextmanager
@@ -109,6 +115,8 @@ def evaluates(operator: Operator) -> None:
 def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
     """All lines that run under step, next, until, return and after it are recorded, and not one more."""
     expected = undisturbed(interpreter, tmp_path, way, "stopped", "after")
+    if way == "probes":  # which do not know who runs a line for the first time
+        expected |= {1 + LINES.index(line) for line in EVALUATED}
     with program(interpreter, tmp_path, "debugged") as told, measuring(told.pid, way) as session:
         with operating(session) as operator:
             told.tell("stopped")
@@ -127,4 +135,56 @@ def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
             operator.leaves()
         told.wait()
         told.did("after")
+        assert recorded(session) == expected
+
+
+@each_way
+def test_started_meanwhile(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """Started while a breakpoint is armed, it measures what runs from then on; if it cannot, it is refused at once."""
+    expected = undisturbed(interpreter, tmp_path, way, "again", "stopped", "after")
+    with program(interpreter, tmp_path, "debugged") as told, attach.Session.attach(told.pid) as session:
+        with operating(session) as operator:
+            if interpreter.version < (3, 12):
+                with pytest.raises(CoverageRefused, match="an operator who debugs it"):
+                    start(session, way)
+            else:
+                start(session, way)
+                told.did("again")
+                told.tell("stopped")
+                operator.wait_for_prompt()
+            operator.debug.close()
+            operator.until("closed")
+        if interpreter.version < (3, 12):
+            start(session, way)
+            told.did("again", "stopped")
+        told.wait()
+        told.did("after")
+        assert recorded(session) == expected
+
+
+@each_way
+def test_while_stopped(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """A snapshot, a stop and a start while a thread is stopped do what they do without a debugger."""
+    expected = undisturbed(interpreter, tmp_path, way, "stopped", "after")
+    with program(interpreter, tmp_path, "debugged") as told, measuring(told.pid, way) as session:
+        with operating(session) as operator:
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            operator.does("next")
+            assert expected > recorded(session) > set()
+            operator.does("next")
+            operator.leaves()
+        told.wait()
+        told.did("after")
+        assert recorded(session) == expected
+        with operating(session) as operator:
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            operator.does("next")
+            session.coverage.stop(discard=True)
+            operator.does("next")
+            operator.leaves()
+        told.wait()
+        start(session, way)
+        told.did("stopped", "after")
         assert recorded(session) == expected

@@ -97,7 +97,8 @@ def test_on_a_terminal(parked: Target, tmp_path: Path) -> None:
     """An evaluation is interrupted by Ctrl-C, names are completed, another operator is refused, Ctrl-D leaves."""
     succeed(parked.pid, "exec", "-c", "import _ctypes")
     before = settled_picture(parked.pid)
-    with attach_on_terminal(parked.pid, "debug", "--inspect", "--thread", "parked-3", term="xterm") as terminal:
+    arguments = (parked.pid, "debug", "--inspect", "--thread", "parked-3")
+    with attach_on_terminal(*arguments, term="xterm", env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for_prompt()
         assert terminal.ask("p number") == "3"
         terminal.type("p tou\t")

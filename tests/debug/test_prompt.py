@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -136,7 +138,7 @@ def test_completion(program: Target) -> None:
 
 
 @SOME
-def test_history(program: Target, tmp_path: os.PathLike[str]) -> None:
+def test_history(program: Target, tmp_path: Path) -> None:
     """What was entered is offered again in the next session, also after a crash."""
     env = {"XDG_STATE_HOME": os.fspath(tmp_path)}
     with attach_on_terminal(program.pid, "debug", env=env, term="xterm") as operator:
@@ -191,26 +193,27 @@ def test_interrupt_while_it_runs(program: Target) -> None:
 
 
 @SOME
-@pytest.mark.parametrize("answer", ["d", "w", "end of input"])
-def test_interrupt_twice(program: Target, answer: str) -> None:
+@pytest.mark.parametrize("answer", ["d", "w", ""])
+def test_interrupt_twice(program: Target, answer: str, tmp_path: Path) -> None:
     """Ctrl-C twice asks whether to detach or to wait, when the first one had no effect so far."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     with attach_on_terminal(program.pid, "debug") as operator:
-        stopped(operator).send("print('begun') or __import__('time').sleep(2)")
+        stopped(operator).send(f"print('begun') or open({str(pipe)!r}).read()")  # fifo(7): waits for a writer
         operator.wait_for("^begun")
         operator.interrupt()
-        operator.wait_for(r"\^C")
+        operator.wait_for(r"\^C\r?\n")  # two that come at once are one (signal(7))
         operator.interrupt()
         operator.wait_for(r"^Detach, or wait\? \[d/w\] ")
-        match answer:
-            case "w":
-                operator.send("w")
+        if answer:
+            operator.send(answer)
+        else:
+            operator.end_of_input()
+        with pipe.open("w"):
+            if answer == "w":
                 operator.wait_for_prompt()
-            case "d":
-                operator.send("d")
-                assert operator.wait_for_end()[0] == 130
-            case _:
-                operator.end_of_input()
-                assert operator.wait_for_end()[0] == 0
+            else:
+                assert operator.wait_for_end()[0] == (130 if answer == "d" else 0)
 
 
 @SOME
@@ -318,3 +321,29 @@ def test_colours_of_a_program(program: Target) -> None:
         stopped(operator).send(r"print('\x1b[31mred\x1b[0m')")
         operator.wait_for_prompt()
         assert "\\x1b[31mred\\x1b[0m" in operator.raw
+
+
+@SOME
+def test_interrupt_of_c_code(program: Target) -> None:
+    """C code that keeps the interpreter for itself cannot be interrupted: it is said how to leave, and that works."""
+    with attach_on_terminal("--timeout", "1", program.pid, "debug") as operator:
+        stopped(operator).send("print('begun'); __import__('time').sleep(0.5); sum(range(10**10))")
+        operator.wait_for("^begun")
+        wait_until(lambda: attach("--timeout", "0.5", program.pid, "status").code == 7, "C code that keeps the GIL")
+        operator.interrupt()
+        operator.wait_for(r"\^C")
+        time.sleep(1.0)  # an operator's patience
+        operator.interrupt()
+        operator.wait_for("the process does not answer; Ctrl-C once more leaves it")
+        operator.interrupt()
+        code, shown = operator.wait_for_end()
+    assert code == 130
+    assert "attach: interrupted; the process goes on" in shown
+    program.stop()
+
+
+@SOME
+def test_long_c_code(program: Target) -> None:
+    """The answer of an evaluation that keeps the interpreter for longer than --timeout is waited for."""
+    with attach_on_terminal("--timeout", "0.5", program.pid, "debug") as operator:
+        assert stopped(operator).ask("sum(range(10**8))") == "4999999950000000"

@@ -27,6 +27,9 @@ PROGRAMMED = ("3.11", "3.14")
 #: What runs tests, and the versions on which the tests stop in them.
 TESTING = Path(__file__).with_name("requirements-pytest.txt")
 TESTED = ("3.8", "3.12", "3.15")
+#: What edits lines on the operator's side; it runs on any version that the operator may have.
+PROMPT = Path(__file__).with_name("requirements-prompt.txt")
+PROMPTED = ("3.12",)
 
 
 class EnvironmentFailed(Exception):
@@ -82,6 +85,8 @@ def main() -> int:
                 environment(interpreter, PROGRAMS)
             if interpreter.minor in TESTED:
                 environment(interpreter, TESTING)
+            if interpreter.minor in PROMPTED:
+                environment(interpreter, PROMPT)
         except EnvironmentFailed as error:
             print(f"CPython {interpreter}: {error}", file=sys.stderr)
             return 1

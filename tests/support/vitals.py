@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,10 +113,11 @@ def _inside(vitals: Vitals) -> dict[str, Any]:
 def _inner_differences(old: dict[str, Any], new: dict[str, Any], ignoring: Collection[str]) -> list[str]:
     found = []
     for name in sorted(set(old) - set(ignoring)):
-        if name == "modules":  # the program's own may come, and what a debugger needs of the standard library
-            came = {module.partition(".")[0] for module in set(new[name]) - set(old[name])}
-            strange = [module for module in came - sys.stdlib_module_names if not module.startswith("shop_")]
-            found += [f"modules: + {module}" for module in sorted(strange)]
+        if name == "modules":  # what a debugger needs of the standard library may stay; "strange" has the others
+            continue
+        if name == "strange":  # the program's own may come
+            came = [module for module in new[name] if module not in old[name] and not module.startswith("shop_")]
+            found += [f"modules: + {module}" for module in came]
         elif name == "set_trace" and old[name] is None:  # pdb was not there
             found += [f"{name}: {new[name]}"] if new[name] not in (None, "pdb.set_trace") else []
         elif old[name] != new[name]:

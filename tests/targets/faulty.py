@@ -154,6 +154,11 @@ def replaces():
     os.execv(sys.executable, [sys.executable, "-c", "import time; print('replaced', flush=True); time.sleep(60)"])
 
 
+def ends_agent():
+    """What the agent itself does when nobody needs it any more."""
+    sys._live_attach["close"]()
+
+
 def debugger_methods():
     import faulty_pdb
 

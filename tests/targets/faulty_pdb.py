@@ -2,13 +2,14 @@
 
 import pdb
 
-#: what making an object needs, or what an object of another class does not have
-NOT_OURS = ("__init__", "__new__", "__getattribute__", "__init_subclass__", "__class__", "__subclasshook__")
+#: all of these are called in one and the same way; some of the commands stand for the rest
+ALIKE = ("__", "complete_", "do_", "help_")
+COMMANDS = ["do_continue", "do_p", "do_quit", "do_step", "do_where"]
 
 
 def methods():
-    """The names of all methods that a debugger has."""
-    return sorted(name for name in dir(pdb.Pdb) if callable(getattr(pdb.Pdb, name)) and name not in NOT_OURS)
+    """The names of the methods that a debugger has."""
+    return COMMANDS + sorted(n for n in dir(pdb.Pdb) if callable(getattr(pdb.Pdb, n)) and not n.startswith(ALIKE))
 
 
 def __getattr__(name):

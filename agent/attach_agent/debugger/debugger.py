@@ -42,6 +42,8 @@ class Debugger:
     def open(self, connection: Any, pairs: tuple[tuple[str, Any], ...]) -> int:
         """Begin a session for the operator at this connection, whose end is the session's."""
         session = self.session
+        if session is not None and session.ended:
+            self._wait_for_end(session)
         if session is not None and session.state != CLOSED:
             raise AgentError("debug-busy", self.holder())
         options = dict(pairs)
@@ -61,8 +63,11 @@ class Debugger:
             raise AgentError("no-thread", "the process cannot start one more thread: %s" % error) from None
         try:
             session.begin()
-        except BaseException:
+        except BaseException as error:
             session.close("not begun")
+            if options["pdbcls"] and not isinstance(error, AgentError):
+                text = "%s fails: %s: %s" % (options["pdbcls"], type(error).__name__, error)
+                raise AgentError("pdbcls", text) from None
             raise
         return session.number
 
@@ -95,9 +100,13 @@ class Debugger:
         session = self.session
         if session is not None:
             session.close("reset by another operator")
-            while session.state != CLOSED and session.may_close():
-                self.pause(0.002)
+            self._wait_for_end(session)
         return status
+
+    def _wait_for_end(self, session: Session) -> None:
+        """Of one that is closing; not for C code that holds its thread."""
+        while session.state != CLOSED and session.may_close():
+            self.pause(0.002)
 
     def aside(self, change: Callable[[], Any]) -> Any:
         """What `change` returns, which begins or ends to measure."""
@@ -114,8 +123,7 @@ class Debugger:
         """The agent goes: nothing of a session is left when this returns, but a thread that C code holds."""
         if self.session is not None:
             self.session.close("the agent was detached")
-            while self.session.state != CLOSED and self.session.may_close():
-                self.pause(0.002)
+            self._wait_for_end(self.session)
 
     def after_fork(self) -> None:
         """In a forked child, to which none of our threads came along."""

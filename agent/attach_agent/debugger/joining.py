@@ -88,6 +88,8 @@ def untraced(function: Callable[[], None]) -> None:
         except BaseException as error:  # out of a trace function it would end all tracing of the thread
             raised.append(error)
 
+    once.live_attach = before  # type: ignore[attr-defined]  # for who looks at the threads of the process
+
     def event() -> None:
         """Its call is one."""
 

@@ -229,6 +229,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 return self.tracing.entered(frame, wanted is not None)
             return self.trace_dispatch
 
+        #: what is traced behind it, for who looks at the threads of the process
+        _dispatch.live_attach = lambda debugger: debugger.tracing.before  # type: ignore[attr-defined]
+
         # ---- what pdb and bdb do on their way ----
 
         def interaction(self, frame: FrameType, traceback: Any, *more: Any) -> None:

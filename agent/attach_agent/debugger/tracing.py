@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ..coverage.tracer.neighbours import is_over
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +25,15 @@ class Tracing:
     def __init__(self, dispatch: Callable[[FrameType, str, Any], Any]) -> None:
         self._dispatch = dispatch
         self.active = False
-        self._before: Any = None
+        #: what traced the thread before
+        self.before: Any = None
         #: frame -> its own trace function and f_trace_lines, as they would be without us
         self._local: dict[FrameType, tuple[Any, bool]] = {}
 
     def begin(self, frame: FrameType) -> None:
         """Trace this thread from here on: the frames that are running, and those that begin."""
         if not self.active:
-            self._before = sys.gettrace()
+            self.before = sys.gettrace()
             self.active = True
         caller: FrameType | None = frame
         while caller is not None:
@@ -48,18 +51,16 @@ class Tracing:
 
     def chain(self, frame: FrameType, event: str, arg: Any) -> Any:
         """Hand the event to what was there before; returns what would now trace the frame without us."""
+        known, lines = self._local.get(frame, (None, True))
         if event == "call":
-            local = None
-            if self._before is not None:
-                local = self._before(frame, event, arg)
-                # a tracer of coverage.py has put itself in our place (coverage/ctracer/tracer.c, CTracer_call)
-                if sys.gettrace() is not self._dispatch:
-                    sys.settrace(self._dispatch)
+            local = None if self.before is None else self._hand_on(self.before, frame, event, arg)
+            if local is None:  # what the frame has stays (trace_trampoline)
+                local = known if frame.f_trace is self._dispatch else frame.f_trace
             self._local[frame] = local, frame.f_trace_lines
             return local
-        local, lines = self._local.get(frame, (None, True))
+        local = known
         if local is not None and (lines or event != "line"):
-            result = local(frame, event, arg)
+            result = self._hand_on(local, frame, event, arg)
             if not self.active:  # a breakpoint, whose prompt has ended this
                 return result
             if result is not None:
@@ -68,6 +69,32 @@ class Tracing:
         if event == "return" and not frame.f_code.co_flags & _SUSPENDABLE:
             self._local.pop(frame, None)
         return local
+
+    def _hand_on(self, function: Any, frame: FrameType, event: str, arg: Any) -> Any:
+        """Call it as if it traced the thread, which it may give to another, as coverage does at its first event.
+
+        A tracer of coverage.py does not ask for that, and takes the thread (coverage/ctracer/tracer.c, CTracer_call).
+        """
+        before = self.before
+        if before is not None and type(before).__name__ != "CTracer":
+            sys.settrace(before)
+        result = function(frame, event, arg)
+        now = sys.gettrace()
+        if self.active and now is not self._dispatch:
+            self.before = now
+            sys.settrace(self._dispatch)
+            if now is not before:
+                caller: FrameType | None = frame
+                while caller is not None:
+                    self._take_back(caller)
+                    caller = caller.f_back
+        return result
+
+    def _take_back(self, frame: FrameType) -> None:
+        """A frame that was given another trace function."""
+        if frame.f_trace is not self._dispatch:
+            self._local.pop(frame, None)
+            self._take_over(frame)
 
     def entered(self, frame: FrameType, wanted: bool) -> Any:
         """After the "call": whether we trace the frame, for pdb or for what was there before; returns what does."""
@@ -95,7 +122,7 @@ class Tracing:
         while self._local:
             frame, (local, lines) = self._local.popitem()
             if frame.f_trace is self._dispatch:
-                frame.f_trace = local
+                frame.f_trace = None if is_over(local) else local
             frame.f_trace_lines = lines
-        before, self._before = self._before, None
-        sys.settrace(before)
+        before, self.before = self.before, None
+        sys.settrace(None if is_over(before) else before)

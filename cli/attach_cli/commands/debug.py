@@ -119,8 +119,8 @@ def command(
 
 def _converse(session: Session, options: Options, patient: bool) -> int:
     """The exit code. `patient`: see `attach_cli.prompt.debugger.Debugger`."""
+    from attach_cli.prompt.arrivals import Ended
     from attach_cli.prompt.debugger import Debugger
-    from attach_cli.prompt.dialogue import Ended
 
     with session.debugging.open(options) as debug:
         dialogue = Debugger(

@@ -37,7 +37,8 @@ def command(ctx: click.Context, /, module: str) -> None:
 
 def _converse(session: Session, module: str) -> int:
     """The exit code."""
-    from attach_cli.prompt.dialogue import Dialogue, Ended
+    from attach_cli.prompt.arrivals import Ended
+    from attach_cli.prompt.dialogue import Dialogue
 
     class Python(Dialogue):
         name = "shell"

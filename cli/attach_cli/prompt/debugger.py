@@ -8,7 +8,8 @@ from typing import Protocol
 
 from attach.errors import EXIT_BUSY, EXIT_FAILED, EXIT_TIMEOUT, DebugError, NothingStopped, ThreadBlocked
 from attach_cli import console
-from attach_cli.prompt.dialogue import Dialogue, Event, Talker
+from attach_cli.prompt.arrivals import Event
+from attach_cli.prompt.dialogue import Dialogue, Talker
 
 EXIT_INTERRUPTED = 130
 #: Seconds before it is said that something is waited for, or goes on: most of the time it stops at once.
@@ -195,7 +196,7 @@ class Debugger(Dialogue):
 
 def _exit_code(reason: str) -> int:
     """By the reason that the session was closed for: the operator's, a limit, somebody else, a fault."""
-    if reason in ("quit", "EOF", "end of input") or reason.startswith("--wait"):
+    if reason in ("quit", "EOF", "end of input") or reason.startswith("--wait") or reason.endswith("logged"):
         return 0
     if "--" in reason:  # the option that would have given more time
         return EXIT_TIMEOUT

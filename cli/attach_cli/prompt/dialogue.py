@@ -7,31 +7,21 @@ goes on reading with what was typed so far.
 
 from __future__ import annotations
 
-import queue
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from attach.errors import AttachError
 from attach_cli import console
 from attach_cli.prompt import editor, multiline
+from attach_cli.prompt.arrivals import Arrivals, Ended, Event
 from attach_cli.prompt.screen import Screen
 
-#: An event: its kind, and what belongs to it.
-Event = tuple[Any, ...]
-#: Seconds that one question for more events waits for some.
-PATIENCE = 10.0
-#: Seconds after which the main thread is woken again, if it has not taken what there is.
-_AGAIN = 0.05
 #: Seconds that the process gets to say that it has closed.
 _GRACE = 5.0
 #: Seconds within which Ctrl-C twice means more than once.
 _TWICE = 2.0
-#: Signals that wait to be taken: one more ends us.
-_PATIENT_SIGNALS = 2
 
 
 class Talker(Protocol):
@@ -42,14 +32,6 @@ class Talker(Protocol):
     def interrupt(self) -> str: ...
     def complete(self, text: str, line: str, begin: int, end: int) -> list[str]: ...
     def close(self, reason: str) -> None: ...
-
-
-class Ended(Exception):
-    """SIGTERM or SIGHUP asks us to leave at once."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 class Dialogue:
@@ -71,18 +53,13 @@ class Dialogue:
         #: The signal that asked us to leave, or 0.
         self.ended_by = 0
         self.editor: editor.Editor = editor.choose(self.name, self._complete)
+        self._arrivals = Arrivals(talker.events, self.editor.wake)
         self._commands: frozenset[str] = frozenset()
         self._typed: list[str] = []  # lines of a statement that goes on
         self._pasted: list[str] = []  # lines that were entered at once, as they are by a paste
         self._evaluating = False
-        self._reading = False
         self._cancelled = False  # by Ctrl-C while reading
-        self._ahead: list[Event] = []  # taken from the queue, to be taken next
         self._interrupted_at = -_TWICE
-        self._over = threading.Event()
-        self._signals = 0  # that came and were not taken yet
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._wakes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._timers: dict[str, tuple[float, Callable[[], None]]] = {}
 
     # ---- for subclasses ----
@@ -149,25 +126,25 @@ class Dialogue:
 
     def run(self) -> None:
         """Talk until it is closed. Raises what the library raises when the process is lost, and Ended."""
-        with self._handlers(), self._threads():
-            while not self.is_closed:
-                event = self._next()
-                if event is not None:
-                    self._take(event)
+        try:
+            with self._arrivals.open():
+                while not self.is_closed:
+                    event = self._next()
+                    if event is not None:
+                        self._take(event)
+        finally:
+            self.editor.close()
 
     def _next(self) -> Event | None:
         """The next event; None after a timer has been served."""
-        if self._ahead:
-            return self._ahead.pop(0)
         if not self._timers:
-            return self._events.get()
+            return self._arrivals.take()
         name, (due, action) = min(self._timers.items(), key=lambda item: item[1][0])
-        try:
-            return self._events.get(timeout=max(0.0, due - time.monotonic()))
-        except queue.Empty:
+        event = self._arrivals.take(max(0.0, due - time.monotonic()))
+        if event is None:
             del self._timers[name]
             action()
-            return None
+        return event
 
     def _take(self, event: Event) -> None:
         kind, values = event[0], event[1:]
@@ -201,16 +178,20 @@ class Dialogue:
         return True
 
     def _signalled(self, number: int) -> None:
-        if number == signal.SIGCONT:
-            return
-        self._signals -= 1
-        if number != signal.SIGINT:
-            if self.leaving:
-                raise Ended(number)
-            self.ended_by = number
-            self.leave(signal.Signals(number).name)
-            return
-        if self._reading:
+        try:
+            if number == signal.SIGINT:
+                self._ctrl_c()
+            elif number != signal.SIGCONT:
+                if self.leaving:
+                    raise Ended(number)
+                self.ended_by = number
+                self.leave(signal.Signals(number).name)
+        finally:
+            self._arrivals.dealt_with()
+
+    def _ctrl_c(self) -> None:
+        self._pasted.clear()
+        if self._arrivals.reading:
             self._cancelled = True
             return
         if self.editor.interactive:
@@ -224,8 +205,9 @@ class Dialogue:
     # ---- reading ----
 
     def ask(self, question: str) -> str | None:
-        """What the operator answers; None when something else happened meanwhile, Ctrl-C and the input's end included."""
+        """What the operator answers; None if something else happened, such as Ctrl-C or the end of the input."""
         self._typed.clear()
+        self._pasted.clear()  # none of it is an answer
         try:
             return self._line(question, is_question=True)
         except KeyboardInterrupt:
@@ -272,8 +254,9 @@ class Dialogue:
         while not self._pasted:
             self.screen.new_line()
             shown = console.escaped("...".ljust(len(prompt.rstrip())) + " " if self._typed else prompt)
-            self._reading = True
+            self._arrivals.reading = True
             self._cancelled = False
+            self._arrivals.dealt_with()
             try:
                 self._pasted = self.editor.read(shown, filled).split("\n")
             except editor.Woken as woken:
@@ -283,7 +266,7 @@ class Dialogue:
             except KeyboardInterrupt:  # the editor's own
                 self._cancelled = True
             finally:
-                self._reading = False
+                self._arrivals.reading = False
             if self._cancelled:
                 if is_question:
                     raise KeyboardInterrupt
@@ -294,8 +277,7 @@ class Dialogue:
     def _look(self, shown: str) -> bool:
         """Show what there is, above the line that is being typed; False if there is something else to do than that."""
         erased = False
-        while not self._events.empty():
-            event = self._events.get()
+        while event := self._arrivals.take_at_once():
             if not erased:
                 erased = True
                 if event == ("signal", signal.SIGINT):
@@ -303,7 +285,7 @@ class Dialogue:
                 else:
                     self.editor.erase(shown)
             if not self._show(event):
-                self._ahead.append(event)
+                self._arrivals.put_back(event)
                 return False
         return not self.leaving
 
@@ -319,61 +301,3 @@ class Dialogue:
         except (AttachError, OSError):  # the thread that fetches events tells of it
             return []
         return [candidate for candidate in found if candidate.isprintable()]
-
-    # ---- threads and signals ----
-
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        threading.Thread(target=self._fetch, name="events", daemon=True).start()
-        waking = threading.Thread(target=self._wake, name="waking", daemon=True)
-        waking.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            self._wakes.put(False)
-            waking.join()
-            self.editor.close()
-
-    def _arrive(self, event: Event) -> None:
-        """In any thread, and in a signal handler (SimpleQueue is reentrant)."""
-        self._events.put(event)
-        self._wakes.put(True)
-
-    def _fetch(self) -> None:
-        try:
-            while True:
-                for event in self.talker.events(PATIENCE):
-                    self._arrive(event)
-                    if event[0] == "closed":
-                        return
-        except Exception as error:
-            self._arrive(("lost", error))
-
-    def _wake(self) -> None:
-        """Wake the main thread, again and again: in readline it may be in a place where it does not notice."""
-        while self._wakes.get():
-            while self._reading and not self._events.empty():
-                self.editor.wake()
-                if self._over.wait(_AGAIN):
-                    return
-
-    @contextmanager
-    def _handlers(self) -> Iterator[None]:
-        before = {}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as in nohup(1), and in the background of a script
-                before[number] = signal.signal(number, self._handle)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, _frame: object) -> None:
-        """A signal is an event; only when they are not taken, as the process does not answer, it ends us at once."""
-        if number != signal.SIGCONT:  # which has the line drawn anew
-            self._signals += 1
-            if self._signals > _PATIENT_SIGNALS:
-                raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
-        self._arrive(("signal", number))

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 
 from attach_cli import console
@@ -34,10 +36,19 @@ class Toolkit:
             color_depth=ColorDepth.DEPTH_1_BIT if console.color() is False else None,
         )
         self._loop: AbstractEventLoop | None = None
+        self._goes_on = False
+        keys = KeyBindings()
+        keys.add("tab", filter=Condition(self._at_indent))(_indent)
+        self._session.key_bindings = keys
+
+    def _at_indent(self) -> bool:
+        """Is this where a line of a block begins? There Tab indents at once, and asks for no completion."""
+        return self._goes_on and not self._session.default_buffer.document.text_before_cursor.strip()
 
     def read(self, prompt: str, filled: str = "") -> str:
         application = self._session.app
         application.erase_when_done = False
+        self._goes_on = prompt.startswith("...")
         try:
             line: str = self._session.prompt(prompt, default=filled, pre_run=self._runs)
         finally:
@@ -67,6 +78,10 @@ class Toolkit:
         return False
 
     def close(self) -> None: ...
+
+
+def _indent(event: KeyPressEvent) -> None:
+    event.current_buffer.insert_text(editor.INDENT)
 
 
 class _Completer(Completer):  # type: ignore[misc]  # where prompt_toolkit is not installed

@@ -62,7 +62,8 @@ def ticking():
 def main():
     signal.signal(signal.SIGINT, lambda *_: os.write(2, b"SIGINT came\n"))
     if "urgent" in sys.argv:
-        signal.signal(signal.SIGURG, lambda *_: os.write(2, b"SIGURG came\n"))
+        for number in (signal.SIGURG, signal.SIGWINCH):
+            signal.signal(number, lambda number, _: os.write(2, b"signal %d came\n" % number))
     server = Server(("127.0.0.1", 0), Handler)
     vitals.start()
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()

@@ -66,12 +66,23 @@ def _import(number):
             pass
 
 
+STANDARD = os.path.dirname(os.__file__) + os.sep
+
+
+def _is_standard(module):
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return getattr(getattr(module, "__spec__", None), "origin", None) in ("built-in", "frozen")
+    return file.startswith(STANDARD) and "site-packages" not in file
+
+
 def look():
     """Plain values: equal to an earlier look if nothing was left behind."""
     things = (sys.stdin, sys.stdout, sys.stderr, sys.displayhook, sys.breakpointhook)
     return {
         "interior": interior.look(),
         "tracers": sorted(set(tracers.values())),
+        "strange": sorted(name for name, module in list(sys.modules.items()) if not _is_standard(module)),
         "identities": [id(thing) for thing in things],
     }
 

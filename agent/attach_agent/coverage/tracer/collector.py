@@ -21,7 +21,16 @@ from ..frames import clear_running, clear_suspended, refresh_line_numbers
 from . import greenlets, library
 from .claims import Claims
 from .making import Tracers
-from .neighbours import behind, name_of, refuse_audit_hooks, set_thread_hook, stand_in_front, thread_hook
+from .neighbours import (
+    behind,
+    behind_breakpoint,
+    name_of,
+    refuse_audit_hooks,
+    refuse_debugger,
+    set_thread_hook,
+    stand_in_front,
+    thread_hook,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +97,7 @@ class TracerCollector:
         """
         greenlet = greenlets.module_to_follow()
         refuse_audit_hooks()
+        refuse_debugger((sys.gettrace(), thread_hook()))
         types = library.find() or (library.load(self._content) if self._content else library.load_installed())
         if types is None:
             raise AgentError("tracer-needed", "measuring Python %d.%d needs a tracer" % sys.version_info[:2])
@@ -174,7 +184,7 @@ class TracerCollector:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         self._claims.raise_pending()
         front = sys.gettrace()
-        current = behind(front)
+        current = behind_breakpoint(front)
         if current is not self._entry:  # another tool has come to this thread since we marked the frame
             frame.f_trace = current if id(current) in self._tracers.by_id else None
             if frame.f_trace is not None:  # a breakpoint, which does not take the thread
@@ -303,6 +313,7 @@ class TracerCollector:
         return following
 
     def _refuse_other_tracers(self) -> None:
+        refuse_debugger(self._threads.trace_objects())
         for _ in range(GRACE_ROUNDS):
             found = self._others()
             if not found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ...wire import arc
+from .neighbours import ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Tracers:
         """Have each do nothing more, should it be called."""
         for tracer in list(self.by_id.values()):
             tracer.stop()
+            tracer.warn = ended
 
     def clear(self) -> None:
         """Let go of all of them."""

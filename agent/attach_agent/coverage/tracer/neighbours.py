@@ -8,6 +8,7 @@ from ...errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 
@@ -45,17 +46,59 @@ def set_thread_hook(old: Any, new: Any) -> None:
 
 
 def behind(item: Any) -> Any:
-    """Behind the trace function of a breakpoint the one that it hands each event to; any other as it is.
+    """Behind a trace function of the debugger the one that it hands each event to; any other as it is.
 
-    See ``debugger.breakpoints.tracing``.
+    See ``debugger.breakpoints.tracing``, ``debugger.stopping.traced`` and ``debugger.live_pdb``.
     """
-    while type(item) is type(behind) and "live_attach" in item.__dict__:
-        item = item.__dict__["live_attach"]
-    return item
+    while True:
+        if type(item) is type(behind) and "live_attach" in item.__dict__:
+            item = item.__dict__["live_attach"]
+        elif _is_method_of_debugger(item):
+            item = item.__func__.__dict__["live_attach"](item.__self__)
+        else:
+            return item
+
+
+def _is_method_of_debugger(item: Any) -> bool:
+    if type(item).__name__ != "method" or type(item.__func__) is not type(behind):
+        return False
+    return "live_attach" in item.__func__.__dict__
+
+
+def refuse_debugger(items: Iterable[Any]) -> None:
+    """A tracer cannot come to a thread that a debugger traces: what that had before is put back when it ends."""
+    if any(behind(item) is not item for item in items):
+        message = (
+            "its threads are traced for an operator who debugs it: end that session first (attach PID debug --reset)"
+        )
+        raise AgentError("tracer-busy", message)
+
+
+def ended(*_: Any) -> None:
+    """What the tracers of a measurement that is over have for ``warn``, as a mark."""
+
+
+def is_over(item: Any) -> bool:
+    """Is this a trace function of ours that does nothing any more? Whoever put it aside shall not put it back."""
+    if type(item).__name__ == "CTracer":
+        return getattr(item, "warn", None) is ended
+    if type(item).__name__ != "method" or type(item.__func__) is not type(is_over):
+        return False
+    is_ours = item.__func__.__code__.co_filename.startswith(_COVERAGE)
+    return is_ours and bool(item.__self__.__dict__.get("_stopping"))
+
+
+#: Where the code of our coverage is.
+_COVERAGE = __file__.rpartition("tracer/")[0]
+
+
+def behind_breakpoint(item: Any) -> Any:
+    """As `behind`, but only of a trace function that can `stand_in_front` again: pdb keeps a thread that it traces."""
+    return behind(item) if type(item) is type(behind) and "live_attach_again" in item.__dict__ else item
 
 
 def stand_in_front(front: Any) -> None:
-    """Have `front`, which `behind` sees through, stand before what traces this thread by now."""
+    """Have `front`, of a breakpoint, stand before what traces this thread by now."""
     sys.settrace(front.live_attach_again(sys.gettrace()))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...coverage.tracer.neighbours import is_over
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -88,7 +90,7 @@ def clear(frame: FrameType) -> None:
     """Let the frame be traced as it would be without us."""
     local = frame.f_trace
     if type(local) is Local:
-        frame.f_trace = local.inner
+        frame.f_trace = None if is_over(local.inner) else local.inner
         frame.f_trace_lines = local.inner_lines
     elif is_plain(local):
         frame.f_trace = None

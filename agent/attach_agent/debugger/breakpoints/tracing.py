@@ -13,7 +13,7 @@ from _operator import contains
 from itertools import repeat
 
 from ...coverage.frames import suspended_kinds
-from ...coverage.tracer.neighbours import behind, refuse_audit_hooks, set_thread_hook, thread_hook
+from ...coverage.tracer.neighbours import behind, is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
 from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
 from .chaining import ChainedThreadStates
@@ -145,7 +145,8 @@ class TracingEngine:
             self._pause(0.001)
         self._wake.acquire(False)
         with self._changing:
-            set_thread_hook(self._hook, behind(self._hook))
+            before = behind(self._hook)
+            set_thread_hook(self._hook, None if is_over(before) else before)
             self._give_back()
             # one that is under way may be about to put itself back into its thread, and a thread may start with it
             wait_until_left(self._entries.codes, self._pause)
@@ -156,7 +157,7 @@ class TracingEngine:
 
     def _give_back(self) -> None:
         for entry, (before, function) in list(self._entries.known.items()):
-            if before is None:
+            if before is None or is_over(before):
                 self._states.remove([entry])
             else:
                 self._states.put_back(entry, before, function)
@@ -179,7 +180,10 @@ class TracingEngine:
                 self._hook = entries.before(hook, self._states.trampoline)
                 set_thread_hook(hook, self._hook)
             for item, function in self._states.traced():
-                if not entries.has(item) and not is_of_debugger(item) and callable(item):
+                if entries.has(item):
+                    if is_over(behind(item)):
+                        self._states.replace([item], entries.alone)
+                elif not is_of_debugger(item) and callable(item):
                     self._states.replace([item], entries.before(item, function))
             self._states.install(entries.alone)
             if sys.version_info >= (3, 10) and "greenlet" in sys.modules:

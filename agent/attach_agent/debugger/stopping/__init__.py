@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PATIENCE = 0.1
 #: After this time code that C code calls is watched as well, until `PATIENCE` is over.
 _WIDEN_AFTER = 0.03
+#: How long a thread that has come first may take for what is a few lines, in seconds, if it has to wait for the GIL.
+_SETTLING = 2.0
 _ATTEMPTS = 5
 
 
@@ -50,7 +52,7 @@ class Stopping:
         if why_not:
             raise AgentError("no-such-thread", why_not)
         with self._lock:
-            self.revoke()
+            self._clear()
             request = Request(ident, on_stop)
             engine = self._engine_of(request)
             try:
@@ -76,10 +78,17 @@ class Stopping:
             engine.disarm()
         return not request.was_fired()
 
+    def _clear(self) -> None:
+        """Revoke; if the thread came first it is taking everything away in this moment, or has done so."""
+        self.revoke()
+        deadline = time.monotonic() + _SETTLING
+        while self._current is not None and self._current[1].is_armed() and time.monotonic() < deadline:
+            self._pause(0.0005)
+
     def close(self) -> None:
         """Nothing of ours is left in the process, and nothing comes any more. May be called twice."""
         self._closed = True
-        self.revoke()
+        self._clear()
 
     def _engine_of(self, request: Request) -> Monitored | Traced:
         who, wanted = self._who(request.ident)

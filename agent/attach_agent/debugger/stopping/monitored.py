@@ -65,6 +65,9 @@ class Monitored:
     def narrow(self) -> None:
         self._change(self._monitoring.set_events, (self._tool,), (0,))
 
+    def is_armed(self) -> bool:
+        return self._tool >= 0
+
     def disarm(self) -> None:
         """Take everything away: the request is over. May be called again if a signal handler has cut it off."""
         monitoring, tool = self._monitoring, self._tool

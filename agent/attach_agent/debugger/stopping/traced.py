@@ -57,6 +57,9 @@ class Traced:
     def narrow(self) -> None:
         """The same."""
 
+    def is_armed(self) -> bool:
+        return not self._given_back
+
     def disarm(self) -> None:
         """Take everything away: the request is over. May be called again if a signal handler has cut it off."""
         if self._given_back:
@@ -116,6 +119,9 @@ class Traced:
             list(self._mark(map(itemgetter(0), open_for)))
         return None
 
+    #: what is traced behind it, for who looks at the threads of the process
+    _trace.live_attach = lambda engine: engine._before[3] if len(engine._before) > 3 else None  # type: ignore[attr-defined]
+
     def _stop_below(self, frame: FrameType) -> None:
         """The main thread was woken: it is stopped in what it waits in."""
         waiting = frame.f_back
@@ -129,7 +135,7 @@ class Traced:
         return found[0] if found else (None, True)
 
     def _pass_on(self, frame: FrameType, event: str, argument: Any) -> None:
-        """Call what traces the thread otherwise, as the interpreter calls it."""
-        if self._before[1]:
+        """Call what traces the thread otherwise, as the interpreter calls it; the frame is as it was without us."""
+        if self._before[1] and (event != "line" or frame.f_trace_lines):
             function = self._states.tracer_at(self._before[1])
             function(self._before[2], frame, _EVENTS[event], argument)

@@ -2,7 +2,7 @@
 
 CPython interrupts the waits of its main thread for signals: it runs the handlers that are in Python, and waits on for
 the time that remains (PEP 475). ``signal.signal`` sets one in the main thread only, which waits. So ours is written
-into CPython's table of handlers (Modules/signalmodule.c, Handlers) by this thread, which has the GIL, and taken out again
+into CPython's table of handlers (Modules/signalmodule.c, Handlers) by this thread, which has the GIL, and out again
 milliseconds later. The table is found by its content: 64 handlers that ``getsignal`` tells.
 
 For the kernel the handler is a function of the C library that does nothing: it is enough that the wait ends. CPython is
