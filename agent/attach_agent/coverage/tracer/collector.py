@@ -184,10 +184,11 @@ class TracerCollector:
         """The first event of a thread: install a tracer of its own and show it the frames that are running."""
         self._claims.raise_pending()
         front = sys.gettrace()
-        current = behind_breakpoint(front)
-        if current is not self._entry:  # another tool has come to this thread since we marked the frame
+        current = behind(front)
+        # another tool has come to this thread since we marked the frame
+        if behind_breakpoint(front) is not self._entry:
             frame.f_trace = current if id(current) in self._tracers.by_id else None
-            if frame.f_trace is not None:  # a breakpoint, which does not take the thread
+            if frame.f_trace is not None:  # the debugger, which does not take the thread
                 current(frame, event, arg)
             return
         if front is not current:
