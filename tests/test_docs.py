@@ -20,7 +20,8 @@ OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 TRANSLATED = {
     *("agent-failed", "bad-name", "bad-option", "code-running", "coverage-not-started", "coverage-running"),
     *("data-file-not-writable", "saving-unavailable", "too-many-names", "tracer-needed", "unknown-name"),
-    *("breakpoint", "debug-busy", "debug-closed", "no-pdb", "no-such-module", "no-such-thread", "pdbcls"),
+    *("ambiguous-file", "bad-logpoint", "no-code-at-line", "unknown-file", "unknown-function"),
+    *("debug-busy", "debug-closed", "no-pdb", "no-such-module", "no-such-thread", "pdbcls"),
 }
 
 

@@ -124,16 +124,18 @@ def test_a_gunicorn_that_would_kill(interpreter: Interpreter) -> None:
 @on_interpreters("3.8", "3.11", "3.13", "3.15")
 def test_gunicorn_gthread(interpreter: Interpreter) -> None:
     """One thread of two waits, the other serves."""
-    with debugged.gunicorn(server_environment(interpreter), "gthread") as server:
-        with scenario(server, "--break", at("amount")) as operator:
-            wait_until_armed(operator)
-            with server.asked("/price/10") as answer:
-                wait_for_stop(operator, "amount")
-                server.assert_serving()
-                operator.ask("unit = 1")
-                operator.send("c")
-                assert answer.result(30) == Response(200, "9")
-            leave(operator)
+    with (
+        debugged.gunicorn(server_environment(interpreter), "gthread") as server,
+        scenario(server, "--break", at("amount")) as operator,
+    ):
+        wait_until_armed(operator)
+        with server.asked("/price/10") as answer:
+            wait_for_stop(operator, "amount")
+            server.assert_serving()
+            operator.ask("unit = 1")
+            operator.send("c")
+            assert answer.result(30) == Response(200, "9")
+        leave(operator)
 
 
 @on_interpreters("3.8", "3.11", "3.14")

@@ -149,25 +149,32 @@ def test_a_thread_that_is_blocked(server: Debugged) -> None:
 
 
 @on_interpreters(*SPREAD)
-@pytest.mark.parametrize("state", ["sleeping", "urgent"])
-def test_a_main_thread_that_sleeps(interpreter: Interpreter, state: str) -> None:
-    """A main thread in a system call is stopped by SIGURG, and the call goes on; never where the server uses it."""
-    with debugged.threaded(interpreter.path, "sleeping", *(["urgent"] if state == "urgent" else [])) as server:
-        if state == "urgent":
-            with scenario(server, "--wait", "1") as operator:
-                operator.wait_for("worker-1")
-                assert "SIGURG" in operator.shown
-                leave(operator)
-            assert "SIGURG came" not in server.target.stderr
-            return
+def test_a_main_thread_that_sleeps(interpreter: Interpreter) -> None:
+    """A main thread in a system call is stopped in it, again and again, and the call goes on; requests are served."""
+    with debugged.threaded(interpreter.path, "sleeping") as server:
         with scenario(server) as operator:
             wait_for_stop(operator, "asleep", THREADED)
             server.assert_serving()
             assert operator.ask("p server.server_port") == str(server.port)
             operator.send("c")
-            server.assert_serving()
-            leave(operator)
+            operator.wait_for("Resumed")
+            operator.interrupt()
+            wait_for_stop(operator, "asleep", THREADED)
+            operator.send("q")
+            wait_until_detached(operator)
         assert server.target.is_running()
+
+
+@on_interpreters(*FEW)
+def test_a_main_thread_that_uses_signals(interpreter: Interpreter) -> None:
+    """A program that handles the signals that would wake it is left alone: none of them comes."""
+    with debugged.threaded(interpreter.path, "sleeping", "urgent") as server:
+        with scenario(server) as operator:
+            operator.wait_for("Stop another one")
+            assert "MainThread is blocked" in operator.shown
+            operator.interrupt()
+            wait_until_detached(operator, 130)
+        assert " came" not in server.target.stderr
 
 
 @on_interpreters(*SPREAD)

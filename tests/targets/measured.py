@@ -22,7 +22,7 @@ def stopped(count):
         total += number
     if total > 100:
         total = 100
-    for number in range(count):
+    for _ in range(count):
         total += 1
     total += late(total)
     return total

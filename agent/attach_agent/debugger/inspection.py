@@ -11,6 +11,7 @@ import sys
 
 from ..errors import AgentError
 from ..looking.frames import locals_of
+from ..shell.awaiting import run_in_loop
 from ..stacks import current_places
 from ..streams import STREAMS, stand_ins
 from .capture.thread_streams import ThreadStreams
@@ -74,6 +75,10 @@ def inspecting(live: type[Any]) -> type[Any]:
 
         def set_convenience_variable(self, *_: Any) -> None:
             """It would be a name in the program's modules."""
+
+        def awaited(self, code: Any, module_globals: dict[str, Any], names: Any) -> Any:
+            """In the loop, which runs on."""
+            return run_in_loop(code, module_globals, self.session.note, self.session.debugger.new_lock, names)
 
         def do_refresh(self, arg: str) -> None:
             """refresh [thread]

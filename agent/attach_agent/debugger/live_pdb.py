@@ -37,6 +37,7 @@ def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     class Evaluating(base):  # type: ignore[misc]
         #: (our displayhook, the program's) while a statement is evaluated
         hooked: tuple[Any, Any] | None = None
+        frame_variables = variables
 
         def default(self, line: str) -> None:
             """Evaluate a line of Python in the frame, without replacing anything that other threads use."""

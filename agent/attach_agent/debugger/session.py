@@ -8,6 +8,7 @@ import time
 
 from ..errors import AgentError
 from ..interrupts import Interrupts
+from .awaiting import awaiting
 from .breakpoints import Breakpoints
 from .breakpoints.conditions import Conditions
 from .breakpoints.logpoints import Logpoint
@@ -71,7 +72,7 @@ class Session:
         self._turn_of = self._last = 0
         self._stopped_at = self._stopped_seconds = 0.0
         self._why = ""
-        self._interrupts: Interrupts | None = None
+        self._interrupts: Any = None
         #: several of our threads may interrupt; the stopped one never takes this
         self._interrupting = debugger.new_lock()
         self._pid = posix.getpid()
@@ -91,7 +92,7 @@ class Session:
         """Everything that may fail, before anything of the program is touched."""
         modules, options, importer = self.modules, self.options, self.debugger.importer
         try:
-            kind = live(base, modules)
+            kind = awaiting(live(base, modules), modules)
             self.pdb = (inspecting(kind) if options["inspect"] else kind)(self)
         except Exception as error:
             text = "%s cannot be made: %s: %s" % (base.__qualname__, type(error).__name__, error)
@@ -198,10 +199,15 @@ class Session:
             assert error is not None
             self._keep_foreign(error)
 
-    def _keep_foreign(self, error: BaseException) -> None:
+    def end_by(self, error: BaseException | None) -> None:
+        """A task of the program has raised what ends the program."""
+        assert error is not None
+        self._keep_foreign(error, "a task")
+
+    def _keep_foreign(self, error: BaseException, what: str = "a signal handler") -> None:
         """It comes out of the line of the program where the thread is stopped."""
         self.foreign = error
-        self.close("a signal handler of the program raised %s" % type(error).__name__)
+        self.close("%s of the program raised %s" % (what, type(error).__name__))
 
     # ---- in the program's threads ----
 
@@ -373,8 +379,10 @@ class Session:
             pass
         reply.put(names)
 
-    def evaluating(self, interrupts: Interrupts) -> None:
-        self._interrupts = interrupts
+    def evaluating(self, interrupts: Any) -> Any:
+        """From now on `interrupts` are what Ctrl-C of the operator sends to; returns what they were."""
+        before, self._interrupts = self._interrupts, interrupts
+        return before
 
     def evaluated(self, _interrupts: Interrupts, breaks: dict[str, Any]) -> None:
         self._interrupts = None

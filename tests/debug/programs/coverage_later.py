@@ -86,6 +86,7 @@ measured = files()
 during = breaks.take()
 breaks.aside(lambda: attach.coverage.stop(True))
 more()
+wait_until(lambda: breaks.hits)
 after = breaks.take()
 # once more, and the breakpoint goes first
 start()
