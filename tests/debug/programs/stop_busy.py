@@ -76,7 +76,7 @@ for number in range(2):
     started(beating, number)
 stopping = new_stopping()
 facts = {}
-for function in (calling, looping, sorting, generating, recursing, one_line, comprehending, raising):
+for function in (calling, looping, sorting, generating, recursing, one_line, comprehending, raising):  # noqa: F821
     wanted = function
     thread = started(function)
     stops = []
