@@ -58,7 +58,8 @@ def test_await(tasks: Target, tmp_path: Path) -> None:
     """`await` gives the value, at once or while other tasks run; assigns, raises, and leaves the loop as it was."""
     before = settled_picture(tasks.pid)
     done = debugged(
-        tasks, "await quick(4)", "mine = await quick(doubled)", "mine", "await asyncio.gather(quick(1), slow(2))",
+        tasks, "globals().update(calm=True)", "await quick(4)",
+        "mine = await quick(doubled)", "mine", "await asyncio.gather(quick(1), slow(2))",
         "p order, ticks > 0", "await asyncio.sleep(0, 1 / 0)", "await asyncio.wait_for(asyncio.sleep(100), 0.05)",
         "raise SystemExit(await quick(1))", "n", "p result", "c",
     )  # fmt: skip

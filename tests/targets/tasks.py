@@ -10,6 +10,7 @@ import sys
 stop = sys.argv[1]
 ticks = rounds = 0
 order = []
+calm = False
 
 
 async def quick(number):
@@ -31,8 +32,12 @@ async def ticking():
 
 
 def spin(loop):
-    """Always ready: every round of the loop has some of these."""
-    if not os.path.exists(stop):
+    """Every round of the loop has some of these, unless `calm`."""
+    if os.path.exists(stop):
+        return
+    if calm:
+        loop.call_later(0.005, spin, loop)
+    else:
         loop.call_soon(spin, loop)
 
 
