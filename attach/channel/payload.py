@@ -110,6 +110,7 @@ PARTS = {
         "debugger.tracing",
         "debugger.variables",
         "debugger.watchdogs",
+        "idents",
         "interrupts",
         "looking",
         "looking.frames",
