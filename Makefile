@@ -7,7 +7,7 @@ JOBS ?= 2
 # more arguments for pytest:  make test ARGS="-k loop"
 ARGS ?=
 # parts of  make bench
-ONLY ?= attach coverage snapshot reports
+ONLY ?= attach coverage debug snapshot reports
 
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python

@@ -14,31 +14,34 @@ from attach.channel import rendezvous
 from attach.channel.connection import AgentConnection, RemoteError, as_dict
 from attach.errors import (
     AgentUnreachable,
-    BreakpointNotUsable,
+    AmbiguousFile,
     DebugBusy,
     DebugClosed,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
     LogpointNotUsable,
+    NoCodeAtLine,
     NoSuchThread,
     NotAttached,
     TargetExited,
+    UnknownFile,
+    UnknownFunction,
 )
 from attach.process import Process
 from attach.running import has_ended
 
 #: The agent's slugs that are errors of their own, made of the PID and the agent's message.
 _ERRORS: dict[str, Callable[[int, str], Exception]] = {
-    "ambiguous-file": BreakpointNotUsable,
+    "ambiguous-file": AmbiguousFile,
     "bad-logpoint": LogpointNotUsable,
     "debug-busy": DebugBusy,
     "debug-closed": DebugClosed,
-    "no-code-at-line": BreakpointNotUsable,
+    "no-code-at-line": NoCodeAtLine,
     "no-pdb": DebuggerUnavailable,
     "no-such-thread": NoSuchThread,
     "pdbcls": DebuggerClassNotUsable,
-    "unknown-file": BreakpointNotUsable,
-    "unknown-function": BreakpointNotUsable,
+    "unknown-file": UnknownFile,
+    "unknown-function": UnknownFunction,
 }
 
 
@@ -99,7 +102,7 @@ class Debugging:
         """Begin a session; nothing waits for input before a thread has come to what `options` name.
 
         Raises DebugBusy if another operator has one, DebuggerUnavailable, DebuggerClassNotUsable, NoSuchThread,
-        BreakpointNotUsable. Then nothing was changed.
+        BreakpointError. Then nothing was changed.
         """
         control = self._connect()
         try:

@@ -63,7 +63,11 @@
     │   ├── DebugClosed               exit 1
     │   ├── DebuggerUnavailable       exit 5
     │   ├── DebuggerClassNotUsable    exit 2
-    │   ├── BreakpointNotUsable       exit 2
+    │   ├── BreakpointError
+    │   │   ├── UnknownFile           exit 2
+    │   │   ├── AmbiguousFile         exit 2
+    │   │   ├── NoCodeAtLine          exit 2
+    │   │   └── UnknownFunction       exit 2
     │   ├── LogpointNotUsable         exit 2
     │   ├── NoSuchThread              exit 2
     │   ├── ThreadBlocked             exit 5
@@ -107,16 +111,20 @@ from attach.errors.coverage import (
     UnknownName,
 )
 from attach.errors.debugging import (
-    BreakpointNotUsable,
+    AmbiguousFile,
+    BreakpointError,
     DebugBusy,
     DebugClosed,
     DebugError,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
     LogpointNotUsable,
+    NoCodeAtLine,
     NoSuchThread,
     NothingStopped,
     ThreadBlocked,
+    UnknownFile,
+    UnknownFunction,
 )
 from attach.errors.injection import (
     BootstrapFailed,
@@ -178,11 +186,12 @@ __all__ = [
     "AgentMismatch",
     "AgentUnreachable",
     "AlreadyTraced",
+    "AmbiguousFile",
     "AnalysisUnavailable",
     "AttachError",
     "BootstrapFailed",
     "BootstrapSilent",
-    "BreakpointNotUsable",
+    "BreakpointError",
     "CodeRunning",
     "CodeTooLarge",
     "ConfigurationNotUsable",
@@ -204,6 +213,7 @@ __all__ = [
     "MeasurementRejected",
     "MethodUnavailable",
     "NameNotUsable",
+    "NoCodeAtLine",
     "NoEvaluationPoint",
     "NoSuchModule",
     "NoSuchProcess",
@@ -241,6 +251,8 @@ __all__ = [
     "ThreadNotStopping",
     "TooManyNames",
     "TracerUnavailable",
+    "UnknownFile",
+    "UnknownFunction",
     "UnknownName",
     "UnsupportedMachine",
     "UnsupportedPython",

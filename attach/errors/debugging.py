@@ -67,14 +67,44 @@ class DebuggerClassNotUsable(DebugError):
         )
 
 
-class BreakpointNotUsable(DebugError):
+class BreakpointError(DebugError):
     """There is no code at this place, or more than one place is meant."""
 
-    slug = "breakpoint"
-    exit_code = EXIT_USAGE
+    hint_text = "See what the process runs:  attach {pid} threads"
 
     def __init__(self, pid: int, cause: str) -> None:
-        super().__init__(cause, f"See what the process has loaded:  attach {pid} threads")
+        super().__init__(cause, self.hint_text.format(pid=pid))
+
+
+class UnknownFile(BreakpointError):
+    """No code of the process is from a file of this name."""
+
+    slug = "unknown-file"
+    exit_code = EXIT_USAGE
+
+
+class AmbiguousFile(BreakpointError):
+    """Code of several files is meant by this end of a path."""
+
+    slug = "ambiguous-file"
+    exit_code = EXIT_USAGE
+    hint_text = "Give more of the path, as it is in the process."
+
+
+class NoCodeAtLine(BreakpointError):
+    """The line is blank, a comment, or within a statement that began earlier."""
+
+    slug = "no-code-at-line"
+    exit_code = EXIT_USAGE
+    hint_text = "Name one of the lines that have code. The file may have changed since the process loaded it."
+
+
+class UnknownFunction(BreakpointError):
+    """The module has no function of this name."""
+
+    slug = "unknown-function"
+    exit_code = EXIT_USAGE
+    hint_text = "A function is named as MODULE:QUALNAME:  --function shop.views:Cart.add"
 
 
 class LogpointNotUsable(DebugError):

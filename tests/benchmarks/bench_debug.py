@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -37,6 +38,8 @@ for source_root in (ROOT, ROOT / "agent", ROOT / "cli", HERE):
 
 from dap import Client  # noqa: E402
 
+from attach import attach  # noqa: E402
+from attach.debugging import Break, Debug, Options  # noqa: E402
 from tests.support.environments import EnvironmentFailed, environment  # noqa: E402
 from tests.support.interpreters import MINORS, Interpreter, find_interpreter  # noqa: E402
 
@@ -45,7 +48,7 @@ DEBUGPY = HERE / "requirements-debugpy.txt"
 WARM_TURNS = 20
 PLACES = ("elsewhere", "own")
 #: Tool, and the first version that it is for.
-TOOLS = (("live-attach", (9, 8)), ("pdb", (3, 8)), ("debugpy", (3, 8)), ("pdb -p", (3, 14)))
+TOOLS = (("live-attach", (3, 8)), ("pdb", (3, 8)), ("debugpy", (3, 8)), ("pdb -p", (3, 14)))
 
 
 @dataclass
@@ -91,7 +94,7 @@ class Worker:
             return
         line = self.line(self.place)
         if self.tool == "live-attach":
-            self.leave = armed_command(self.process.pid, line)
+            self.leave = armed(self.process.pid, line)
         elif self.tool == "pdb":
             self.say(f"pdb {line}")
             assert self.answer() == "ok\n"
@@ -104,16 +107,19 @@ class Worker:
             self.leave = armed_by_pdb(self, line)
 
 
-def armed_command(pid: int, line: int) -> Callable[[], object]:
-    """The real command, waiting for the breakpoint; returns what interrupts it."""
-    command = [sys.executable, "-m", "attach", str(pid), "debug", "--break", f"{DEBUGGED}:{line}", "--wait", "3600"]
-    child = pexpect.spawn(command[0], command[1:], encoding="utf-8", env=plain_environment(), timeout=30)
-    child.expect("armed")
+def armed(pid: int, line: int) -> Callable[[], object]:
+    """A session that waits for the breakpoint; returns what ends it."""
+    session = attach(pid)
+    debug = session.debugging.open(Options(breaks=(Break(str(DEBUGGED), line),), stop_timeout=0, idle_timeout=0))
+    while not any(event[0] == "note" for event in debug.events(1.0)):
+        pass
 
     def leave() -> None:
-        child.sendintr()
-        child.expect(pexpect.EOF)
-        child.close()
+        debug.close()
+        while not any(event[0] == "closed" for event in debug.events(1.0)):
+            pass
+        debug.leave()
+        session.detach()
 
     return leave
 
@@ -227,17 +233,101 @@ def cost(interpreters: list[Interpreter], rounds: int, turn: float) -> None:
 PLACE_NAMES = {"elsewhere": "in another function", "own": "in the function that runs"}
 
 
+def times(interpreters: list[Interpreter], stops: int) -> None:
+    """Print the table of times."""
+    print("\n| target | from the line to the prompt, ms | from a killed operator to the next line, ms |", end="")
+    print(" from a request to the prompt, in a busy thread, ms |")
+    print("|---" * 4 + "|")
+    for interpreter in interpreters:
+        with workers(interpreter, [("none", "")]) as (worker,):
+            cells = [
+                shown(prompts(worker, stops)),
+                shown(kills(worker, max(3, stops // 3))),
+                shown(requests(worker, stops)),
+            ]
+        print(f"| {interpreter} | " + " | ".join(cells) + " |", flush=True)
+
+
+def command(worker: Worker) -> pexpect.spawn[str]:
+    """The real command on a terminal, with a breakpoint at the line marked `hit`, from when that is armed."""
+    place = f"{DEBUGGED}:{worker.line('hit')}"
+    arguments = ["-m", "attach", str(worker.process.pid), "debug", "--break", place, "--stop-timeout", "0"]
+    child = pexpect.spawn(sys.executable, arguments, encoding="utf-8", env=plain_environment(), timeout=30)
+    child.delaybeforesend = None
+    child.expect("breakpoint 1 at")
+    return child
+
+
+def prompts(worker: Worker, stops: int) -> list[float]:
+    """From just before the line with the breakpoint until pdb's prompt is on the operator's terminal."""
+    child = command(worker)
+    found = []
+    for _ in range(stops + 1):
+        worker.say("hit")
+        child.expect(r"\(Pdb\) ")
+        shown_at = time.monotonic_ns()
+        child.sendline("continue")
+        came, _ = map(int, worker.answer().split())
+        found.append((shown_at - came) / 1e6)
+    child.sendintr()
+    child.close(force=True)
+    return found[1:]  # the first also loads what a prompt needs
+
+
+def kills(worker: Worker, count: int) -> list[float]:
+    """From SIGKILL for an operator at the prompt until the stopped thread has run its line."""
+    found = []
+    for _ in range(count):
+        child = command(worker)
+        worker.say("hit")
+        child.expect(r"\(Pdb\) ")
+        time.sleep(0.2)
+        killed_at = time.monotonic_ns()
+        os.kill(child.pid, signal.SIGKILL)
+        _, went = map(int, worker.answer().split())
+        found.append((went - killed_at) / 1e6)
+        child.close(force=True)
+    return found
+
+
+def requests(worker: Worker, stops: int) -> list[float]:
+    """From the request to stop the main thread, which computes, until pdb wants a line."""
+    found = []
+    worker.say("busy 3600")
+    with attach(worker.process.pid) as session, session.debugging.open(Options(stop_timeout=0)) as debug:
+        wait_for_prompt(debug)
+        for _ in range(stops):
+            debug.feed("continue\n")
+            time.sleep(0.02)
+            begin = time.monotonic_ns()
+            debug.stop()
+            wait_for_prompt(debug)
+            found.append((time.monotonic_ns() - begin) / 1e6)
+    return found
+
+
+def wait_for_prompt(debug: Debug) -> None:
+    while not any(event[0] == "prompt" for event in debug.events(1.0)):
+        pass
+
+
+def shown(found: list[float]) -> str:
+    """Median (lowest-highest)."""
+    return f"{statistics.median(found):.1f} ({min(found):.1f}-{max(found):.1f})"
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("versions", nargs="*", help="as 3.12; all that are here by default")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--turn", type=float, default=0.05, help="seconds of work without a tool, in each round")
     parser.add_argument("--stops", type=int, default=15, help="for each time that is measured")
     given = parser.parse_args()
     found = [i for i in map(find_interpreter, given.versions or MINORS) if i]
     start = time.monotonic()
     cost(found, given.rounds, given.turn)
+    times(found, given.stops)
     print(f"\n{time.monotonic() - start:.0f} s.", file=sys.stderr)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from attach import attach
 from attach.errors import DebugBusy, DebuggerClassNotUsable
-from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, opened, operator
+from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, opened, operator, race_interrupts
 from tests.support.command import assert_explained, succeed
 from tests.support.command import attach as command
 from tests.support.interpreters import Interpreter, on_interpreters
@@ -144,22 +144,7 @@ def test_class_that_fails(interpreter: Interpreter) -> None:
 @VERSIONS
 def test_interrupts_race(interpreter: Interpreter) -> None:
     """Of 2,000 interrupts that race with `continue`, none comes late: the program never sees one."""
-    race(interpreter, 200)
-
-
-def race(interpreter: Interpreter, rounds: int) -> None:
-    """Ten interrupts for each `continue`."""
-    with faulty(interpreter.path) as program, operator(program.pid, breaks=(WORK,), stop_timeout=0) as user:
-        user.wait_for_prompt()
-        for _ in range(rounds):
-            user.debug.feed("continue\n")
-            for _ in range(10):
-                assert user.debug.interrupt() in ("", "idle")
-            user.wait_for_prompt()
-        assert program.ask("counts")["raised"] == []
-        user.debug.close()
-        user.wait_for("closed")
-        program.assert_as_before()
+    race_interrupts(interpreter.path, 200)
 
 
 @on_interpreters("3.8", "3.12", "3.15")

@@ -7,7 +7,7 @@ import sys
 import time
 
 from ..errors import AgentError
-from .live_pdb import WithoutReadline
+from .evaluation import WithoutReadline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False
