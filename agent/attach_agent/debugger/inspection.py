@@ -71,7 +71,7 @@ def inspecting(live: type[Any]) -> type[Any]:
         def inspect(self, frame: PictureFrame) -> None:
             """Show the prompt, until the operator leaves."""
             self.reset()
-            super(live, self).interaction(frame, None)
+            self.interaction(frame, None)
 
         def set_convenience_variable(self, *_: Any) -> None:
             """It would be a name in the program's modules."""

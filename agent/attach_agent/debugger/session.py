@@ -301,6 +301,8 @@ class Session:
         self._turn_of = ident
 
     def before_prompt(self, frame: FrameType) -> None:
+        if self.inspection is not None:  # nothing has stopped
+            return
         self.state = STOPPED
         self._stopped_at = time.monotonic()
         code = frame.f_code
@@ -311,6 +313,8 @@ class Session:
         self.watchdog.stopped()
 
     def after_prompt(self) -> None:
+        if self.inspection is not None:
+            return
         self.capture.resume(not (self.pdb.going or self.ended))
         self._stopped_seconds += time.monotonic() - self._stopped_at
         self.state = RUNNING
