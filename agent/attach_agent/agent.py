@@ -243,6 +243,8 @@ class Agent:
         self.close()
         if self.runs is not None:
             self.runs.close()
+        if self.shells is not None:
+            self.shells.display.remove()
 
     def withdraw(self, caller: socket) -> tuple[int, ...]:
         """Detach if nothing depends on the agent but the caller: it came with an operator who could not use it."""

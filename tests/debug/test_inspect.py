@@ -85,7 +85,7 @@ def test_threads(parked: Target, tmp_path: Path) -> None:
     """Any thread can be looked at, one after the other: the main one, by name, by native id."""
     native = sorted(int(path.name) for path in Path(f"/proc/{parked.pid}/task").iterdir())[1]
     done = inspected(parked, "main", "w", "refresh parked-2", "p number", f"refresh {native}", "p number", "refresh no")
-    assert "run_forever()" in done.stdout and "select(" in done.stdout
+    assert "run_forever()" in done.stdout, done
     assert [line for line in done.stdout.splitlines() if line in ("0", "2")] == ["2", "0"], done
     assert "*** no thread is called 'no'" in done.stdout
     assert_explained(inspected(parked, "nobody"), 2, "[no-such-thread]", "parked-1")

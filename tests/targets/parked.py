@@ -13,6 +13,7 @@ import time
 
 stop = sys.argv[1]
 outcome = []
+ended = []
 
 
 class Touchy:
@@ -52,7 +53,7 @@ def wait(number):
     def inner():
         return shared
 
-    while not os.path.exists(stop):
+    while not ended:
         time.sleep(0.01)
     same = sorted(locals()) == sorted(
         ["huge", "inner", "number", "odd", "plain", "shared", "touchy", "words"] + ["dropped"] * (not number)
@@ -94,6 +95,7 @@ async def main():
     print("ready", flush=True)
     while not os.path.exists(stop):
         await asyncio.sleep(0.01)
+    ended.append(True)
     for task in tasks.values():
         task.cancel()
     await asyncio.wait(list(tasks.values()))
