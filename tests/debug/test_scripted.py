@@ -88,6 +88,15 @@ def test_end_while_it_runs(program: Target) -> None:
 
 
 @SOME
+def test_lines_that_are_left(program: Target) -> None:
+    """When it has gone on for --wait seconds, and lines for another stop are left, it gives up: exit code 7."""
+    done = piped(program, "c\np 'never'\n", "--wait", "2")
+    assert done.code == 7, str(done)
+    assert "[nothing-stopped]" in done.stderr
+    assert "'never'" not in done.stdout
+
+
+@SOME
 def test_steps_to_the_end(program: Target) -> None:
     """After `continue` the next stop gets the next line."""
     done = piped(program, "c\nc\np 'third'\n", "--break", at("spend"))

@@ -100,6 +100,8 @@ class Debugger(Dialogue):
         self._running = True
         what = f"Resumed after {seconds:.1f} s. Ctrl-C stops it again"
         self.later("resumed", _MOMENT, lambda: self.screen.say(what + (", twice detaches." if self._asks else ".")))
+        if self._wait and not self._asks:  # lines are left, and nobody would notice that nothing stops any more
+            self.later("wait", self._wait, self._waited)
         self._look_for_end()
 
     def _blocked(self, thread: str, where: str, rows: Sequence[tuple[str, int, str]]) -> None:
