@@ -48,7 +48,7 @@ def test_beside_coverage(interpreter: Interpreter, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["threads", "greenlets"])
-@on_interpreters("3.8", "3.9", "3.10", "3.11", "3.12")
+@on_interpreters("3.8", "3.10", "3.11", "3.12")
 def test_coverage_begins_and_ends(interpreter: Interpreter, what: str) -> None:
     """Coverage that is started and stopped while a line is armed records all that ran, and the line stops all along."""
     path = package(interpreter, "greenlet>=3.1,<4")

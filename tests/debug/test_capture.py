@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from attach.debugging import Break
 from tests.debug.operating import Operator, debugging
+from tests.end_to_end.test_programs import free_port
+from tests.support import debugged
+from tests.support.environments import server_environment
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.marks import TARGETS
-from tests.support.processes import Target, running, wait_until
+from tests.support.processes import Target, http_get, running, wait_until
 
 PRINTING = TARGETS / "printing.py"
 LINES = PRINTING.read_text().splitlines()
 WORK = Break("printing.py", 1 + LINES.index("    doubled = number * 2"))
+ANNOUNCING = Break("shop.py", debugged.line("announce"))
 
 
 @contextmanager
@@ -136,3 +142,54 @@ def test_program_swaps_its_stream(interpreter: Interpreter) -> None:
         goes_on(target, operator)
         assert "mine" not in target.stdout
         assert "swapped" not in target.stdout
+
+
+@on_interpreters("3.8", "3.12", "3.14")
+def test_capture_output_of_gunicorn(interpreter: Interpreter, tmp_path: Path) -> None:
+    """What gunicorn has put into its log by redirecting descriptors is there, once, and nothing of the operator's."""
+    log, port = tmp_path / "log", free_port()
+    options = ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--capture-output", "--error-logfile", log]
+    command = [server_environment(interpreter), "-m", "gunicorn", *options, "wsgi_app:app"]
+    with running(command, cwd=debugged.PROGRAMS) as target:
+        wait_until(lambda: log.exists() and "Booting worker" in log.read_text(), "the worker")
+        wait_until(lambda: answers(port, "/price/10"), "an answer")
+        (worker,) = target.children()
+        with debugging(worker, breaks=(ANNOUNCING,)) as operator, ThreadPoolExecutor(1) as client:
+            answer = client.submit(http_get, port, "/announce/31")
+            operator.wait_for_prompt()
+            assert operator.does("print('mi' 'ne')") == "mine\n"
+            assert operator.does("next").startswith("announced 31\n> ")
+            assert operator.does("next").startswith("warned 31\n> ")
+            operator.leaves()
+            assert answer.result().text == "31"
+        assert http_get(port, "/announce/32").text == "32"
+        wait_until(lambda: "announced 32\n" in log.read_text(), "the next request's output")
+        logged = log.read_text()
+    assert logged.count("announced 31\n") == logged.count("warned 31\n") == 1
+    assert "mine" not in logged
+
+
+def answers(port: int, path: str) -> bool:
+    try:
+        return http_get(port, path).status == 200
+    except OSError:
+        return False
+
+
+@on_interpreters("3.8", "3.12", "3.15")
+def test_redirect_of_celery(interpreter: Interpreter, tmp_path: Path) -> None:
+    """What a task prints goes to celery's log, once, and nothing of the operator's; its stream is as before."""
+    with debugged.celery(server_environment(interpreter), "threads", tmp_path) as server:
+        with debugging(server.pid, breaks=(ANNOUNCING,)) as operator, server.asked("/announce/31") as answer:
+            operator.wait_for_prompt()
+            assert operator.does("print('mi' 'ne')") == "mine\n"
+            assert operator.does("next").startswith("announced 31\n> ")
+            assert operator.does("next").startswith("warned 31\n> ")
+            operator.leaves()
+            assert answer.result().text == "31"
+        assert server.get("/announce/32").text == "32"
+        # celery logs each piece that print writes by itself
+        wait_until(lambda: "] 32\n" in server.target.stderr, "the next task's output")
+        logged = server.target.stderr
+    assert logged.count("] announced\n") == logged.count("] warned\n") == 2
+    assert "mine" not in logged

@@ -1,7 +1,7 @@
 """--on-exception: told once, where it is raised."""
 
 from tests.debug.inside import run
-from tests.support.interpreters import Interpreter
+from tests.support.interpreters import Interpreter, on_interpreters
 
 RAISED = ["raising", "Problem"]
 
@@ -28,6 +28,7 @@ def test_where_it_is_raised(interpreter: Interpreter) -> None:
     assert found["old"] == [["stored", "Problem"]]
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_which(interpreter: Interpreter) -> None:
     """A name is that of the class or of a base of it, with the module or without; control flow is told when named."""
     found = run(interpreter, "exceptions.py")
@@ -37,6 +38,7 @@ def test_which(interpreter: Interpreter) -> None:
     assert found["late"] == [[["began_before", "Problem"]], [["began_before", found["line"]]]]
 
 
+@on_interpreters("3.8", "3.12", "3.13")
 def test_post_mortem(interpreter: Interpreter) -> None:
     """pdb gets the exception where it walks chains, else the traceback; hidden frames are left out of a copy."""
     found = run(interpreter, "exceptions.py")

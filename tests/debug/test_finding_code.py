@@ -30,6 +30,7 @@ def test_files_that_cannot_be(interpreter: Interpreter, tmp_path: Path) -> None:
     assert refused["definition"] == ["no-code-at-line", no_code % 1 + "3 (total), 4 (total)"]
 
 
+@on_interpreters("3.8", "3.10", "3.12", "3.13", "3.15")
 def test_code_that_comes_later(interpreter: Interpreter, tmp_path: Path) -> None:
     """A file that is imported later, imported anew, or executed stops from its first call on."""
     found = run(interpreter, "files.py", str(tmp_path))

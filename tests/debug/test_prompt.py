@@ -1,6 +1,7 @@
 """``attach PID debug`` at a terminal: what an operator types and sees, and what Ctrl-C means when."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -225,6 +226,32 @@ def test_interrupt_while_it_waits(program: Target) -> None:
         code, shown = operator.wait_for_end()
     assert code == 130
     assert "detached (interrupted), nothing was stopped, 0 breakpoints left" in shown
+
+
+@SOME
+def test_blocked_thread(program: Target) -> None:
+    """A thread that waits in a call: the others are offered, by number or name; what there is not is asked again."""
+    with attach_on_terminal(program.pid, "debug", "--thread", "resting") as operator:
+        shown = operator.wait_for(r"Its number or name, or Enter to wait: ")
+        assert "resting is blocked in wait at" in shown
+        rows = re.findall(r"^ *(\d) +(\w+) +\w+ \(.*:\d+\)", shown, re.MULTILINE)
+        assert [name for _, name in rows] == ["MainThread", "working"]
+        operator.send("nobody")
+        operator.wait_for("no thread is called 'nobody'")
+        operator.wait_for(r"^Which one\? ")
+        operator.send(rows[1][0])
+        assert "Stopped working in " in operator.wait_for_prompt()
+
+
+@SOME
+def test_blocked_thread_that_is_waited_for(program: Target) -> None:
+    """Enter waits for the thread that is blocked, and Ctrl-C gives up."""
+    with attach_on_terminal(program.pid, "debug", "--thread", "resting") as operator:
+        operator.wait_for(r"or Enter to wait: ")
+        operator.send("")
+        operator.wait_for(r"^Waiting for it\. Ctrl-C gives up\.")
+        operator.interrupt()
+        assert operator.wait_for_end()[0] == 130
 
 
 @SOME

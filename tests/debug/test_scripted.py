@@ -30,13 +30,6 @@ def program(interpreter: Interpreter) -> Iterator[Target]:
         wait_until(lambda: "not attached" in succeed(target.pid, "status").stdout, "the end of the agent")
 
 
-@pytest.fixture
-def blocked(interpreter: Interpreter) -> Iterator[Target]:
-    """The program whose main thread waits for ever."""
-    with running([interpreter.path, PROGRAM, "blocked"], ready="^ready$") as target:
-        yield target
-
-
 def piped(target: Target, text: str, *options: str) -> Done:
     """``attach PID debug OPTIONS`` with `text` for its stdin."""
     command = [*ATTACH, str(target.pid), "debug", *options]
@@ -129,14 +122,14 @@ def test_reader_that_leaves(program: Target) -> None:
 
 
 @ENDS
-def test_blocked_thread(blocked: Target) -> None:
+def test_blocked_thread(program: Target) -> None:
     """A thread that waits in a call is not waited for: where it is and what else could be stopped, exit code 5."""
-    done = attach(blocked.pid, "debug")
-    assert_explained(done, 5, "MainThread", "blocked in", "--thread", "[thread-blocked]")
+    done = attach(program.pid, "debug", "--thread", "resting")
+    assert_explained(done, 5, "resting", "blocked in wait at", "debug --thread MainThread", "[thread-blocked]")
 
 
 @SOME
-def test_blocked_thread_and_patience(blocked: Target) -> None:
+def test_blocked_thread_and_patience(program: Target) -> None:
     """With --wait it is waited for, as long as that says."""
-    done = attach(blocked.pid, "debug", "--wait", "0.5")
-    assert_explained(done, 7, "the main thread did not come within 0.5 s", "blocked in", "[nothing-stopped]")
+    done = attach(program.pid, "debug", "--thread", "resting", "--wait", "0.5")
+    assert_explained(done, 7, "thread resting did not come within 0.5 s", "blocked in wait at", "[nothing-stopped]")

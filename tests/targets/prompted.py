@@ -1,9 +1,5 @@
-"""A program to stop at a prompt: its main thread never rests for long, one thread does for ever, one prints.
+"""A program to stop at a prompt: its main thread and another one never rest for long, a third does for ever."""
 
-With the argument ``blocked`` the main thread waits for ever.
-"""
-
-import sys
 import threading
 import time
 
@@ -45,6 +41,4 @@ def main():
 threading.Thread(target=wait, args=(threading.Event(),), name="resting", daemon=True).start()
 threading.Thread(target=work, name="working", daemon=True).start()
 print("ready", flush=True)
-if sys.argv[1:] == ["blocked"]:
-    threading.Event().wait()
 main()

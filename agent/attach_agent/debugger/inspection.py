@@ -11,6 +11,7 @@ import sys
 
 from ..errors import AgentError
 from ..looking.frames import locals_of
+from ..shell.awaiting import run_in_loop
 from ..stacks import current_places
 from ..streams import STREAMS, stand_ins
 from .capture.thread_streams import ThreadStreams
@@ -70,10 +71,14 @@ def inspecting(live: type[Any]) -> type[Any]:
         def inspect(self, frame: PictureFrame) -> None:
             """Show the prompt, until the operator leaves."""
             self.reset()
-            super(live, self).interaction(frame, None)
+            self.converse(frame, None)
 
         def set_convenience_variable(self, *_: Any) -> None:
             """It would be a name in the program's modules."""
+
+        def awaited(self, code: Any, module_globals: dict[str, Any], names: Any) -> Any:
+            """In the loop, which runs on."""
+            return run_in_loop(code, module_globals, self.session.note, self.session.debugger.new_lock, names)
 
         def do_refresh(self, arg: str) -> None:
             """refresh [thread]
@@ -161,10 +166,10 @@ class Inspection:
         session = self._session
         tid = _thread.get_native_id()
         session.threads.add(tid)
-        streams = ThreadStreams(self._stand_ins, session.ident, session.write)
+        streams = ThreadStreams(self._stand_ins, session.ident, session.dialogue.write)
         try:
             self._stand_ins.place(self, STREAMS)
-            streams.stopped(session.console.readline)
+            streams.stopped(session.dialogue.console.readline)
             session.pdb.inspect(frame)
             session.close("quit")
         except BaseException as error:  # of a class of the operator's

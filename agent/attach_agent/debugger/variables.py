@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_FRAME = type(sys._getframe())
+
+
 class Variables:
     """Before Python 3.13 ``f_locals`` is a copy, which CPython writes back after a trace function, for the frame that
     is traced (Python/sysmodule.c, call_trampoline), but neither after a callback of ``sys.monitoring`` nor for a
@@ -25,6 +28,8 @@ class Variables:
 
     def write(self, frame: FrameType) -> None:
         """Change the variables to what the dictionary of `read` holds by now."""
+        if type(frame) is not _FRAME:  # the copy of one, see `inspection`
+            return
         if self._to_fast is not None and frame.f_code.co_flags & 0x01:  # CO_OPTIMIZED: a function, not a module
             self._to_fast(frame, 0)
 

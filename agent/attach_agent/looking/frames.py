@@ -146,6 +146,15 @@ class _Reading:
 _made: list[Any] = []
 
 
+def prepare() -> None:
+    """Load what `locals_of` needs, for a thread that must not import anything."""
+    if sys.version_info < (3, 13):
+        try:
+            _reader()
+        except AgentError:  # told when it is needed
+            pass
+
+
 def _reader() -> Any:
     if not _made:
         try:

@@ -32,7 +32,7 @@ _MOST = 10_000
 #: Variables of one frame and of all, and seconds in which they are shown.
 _LOCALS, _ALL_LOCALS, _SECONDS = 40, 20_000, 3.0
 #: Seconds that other threads get between two pieces of the work, and how many pieces that is.
-_BREATH, _PIECES = 0.0005, 20
+_BREATH, _PIECES = 0.0005, 50
 
 
 class Picture:
@@ -133,8 +133,9 @@ class Picture:
         frame, (code, line) = place
         name = getattr(code, "co_qualname", code.co_name)  # from Python 3.11 on
         number = self._places.setdefault((code.co_filename, name), len(self._places))
-        self._breathe()
-        return number, line or 0, self._locals(frame) if self._with_locals else ()
+        variables = self._locals(frame) if self._with_locals else ()
+        self._breathe(1 + len(variables))
+        return number, line or 0, variables
 
     def _locals(self, frame: FrameType) -> tuple[tuple[str, str], ...]:
         if self._shown > _ALL_LOCALS or time.monotonic() > self._deadline:
@@ -156,10 +157,11 @@ class Picture:
         self._shown += len(rows)
         return tuple(rows)
 
-    def _breathe(self) -> None:
+    def _breathe(self, pieces: int = 1) -> None:
         """Give other threads their turn before the switch interval is over."""
-        self._pieces += 1
-        if self._pieces % _PIECES == 0:
+        self._pieces += pieces
+        if self._pieces >= _PIECES:
+            self._pieces = 0
             self._pause(_BREATH)
 
 

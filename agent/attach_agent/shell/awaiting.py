@@ -20,14 +20,20 @@ _LOOK, _CANCELLING = 0.02, 2.0
 
 
 def run_in_loop(
-    code: CodeType, namespace: dict[str, Any], note: Callable[[str], None], new_lock: Callable[[], Any]
-) -> None:
-    """Run a statement with ``await`` in the loop's thread, with the names of `namespace`, and wait for its end.
+    code: CodeType,
+    namespace: dict[str, Any],
+    note: Callable[[str], None],
+    new_lock: Callable[[], Any],
+    variables: Any = None,
+) -> Any:
+    """Run a statement with ``await`` in the loop's thread, and wait for its end; returns the value of an expression.
 
-    What it raises is raised here. An interrupt cancels it. RuntimeError if no loop runs.
+    Its names are those of `namespace`, and of `variables` if there are any. What it raises is raised here. An interrupt
+    cancels it. RuntimeError if no loop runs.
     """
     loop = running_loop(new_lock)
-    Statement(loop, eval(code, namespace), note, new_lock()).wait()
+    coroutine = eval(code, namespace, variables)
+    return Statement(loop, coroutine, note, new_lock()).wait()
 
 
 class Statement:
@@ -40,6 +46,7 @@ class Statement:
         self._ended.acquire()
         self._error: BaseException | None = None
         self._task: Any = None
+        self._value: Any = None
         self._loop = loop
         try:
             loop.call_soon_threadsafe(self._begin)
@@ -47,7 +54,7 @@ class Statement:
             coroutine.close()
             raise
 
-    def wait(self) -> None:
+    def wait(self) -> Any:
         try:
             while not self._ended.acquire(True, _LOOK):
                 pass
@@ -61,6 +68,7 @@ class Statement:
             raise
         if self._error is not None:
             raise self._error
+        return self._value
 
     # ---- in the loop's thread ----
 
@@ -77,7 +85,7 @@ class Statement:
     async def _guarded(self) -> None:
         """Nothing comes out of it: a loop lets SystemExit and KeyboardInterrupt of a task end the program."""
         try:
-            await self._coroutine
+            self._value = await self._coroutine
         except BaseException as error:
             self._error = error
         finally:

@@ -20,6 +20,7 @@ PATIENCE = 10.0
 _AGAIN = 0.05
 #: Seconds after which a signal that is not dealt with shows that the process does not answer.
 _STUCK = 0.5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
 
 
 class Ended(Exception):
@@ -75,13 +76,11 @@ class Arrivals:
     def open(self) -> Iterator[None]:
         """Events arrive for as long as the block lasts."""
         before = {}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
+        for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as in nohup(1), and in the background of a script
                 before[number] = signal.signal(number, self._signalled)
         try:
-            threading.Thread(target=self._fetch_all, name="events", daemon=True).start()
-            waking = threading.Thread(target=self._wake_reader, name="waking", daemon=True)
-            waking.start()
+            waking = self._start_threads()
             try:
                 yield
             finally:
@@ -91,6 +90,20 @@ class Arrivals:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _start_threads(self) -> threading.Thread:
+        """Start the one that fetches, and the one that wakes, which is returned.
+
+        They block the signals: one that the kernel gave to them would not end the main thread's waiting (signal(7)).
+        """
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            threading.Thread(target=self._fetch_all, name="events", daemon=True).start()
+            waking = threading.Thread(target=self._wake_reader, name="waking", daemon=True)
+            waking.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        return waking
 
     # ---- elsewhere ----
 

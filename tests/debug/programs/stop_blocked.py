@@ -118,7 +118,7 @@ def handlers():
     """In Python, and which signals the kernel has handlers for."""
     with open("/proc/self/status") as status:
         caught = next(line for line in status if line.startswith("SigCgt"))
-    return [str(signal.getsignal(number)) for number in (signal.SIGURG, signal.SIGWINCH)], caught
+    return list(map(str, map(signal.getsignal, (signal.SIGINT, signal.SIGURG, signal.SIGWINCH)))), caught
 
 
 thread = started(request)

@@ -44,7 +44,7 @@ def parts():
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 space, finished, done = {"__name__": "made"}, False, []
 attach = SelfAttach()
-attach.start()
+attach.start(source_dirs=(FOLDER,))
 stopping = new_stopping()
 threads = [started(run), started(parts)]
 stops = []

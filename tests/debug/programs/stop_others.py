@@ -55,7 +55,7 @@ wait_until(lambda: stop.frames)
 facts["lock"] = [problem, stop.frames[0][0], list(after)]
 stop.hold = False
 thread.join()
-facts["lock"] += [after, stopping.revoke(), traces_left(lock)]
+facts["lock"] += [list(after), stopping.revoke(), traces_left(lock)]
 
 # one that was revoked is not
 thread = started(lock)

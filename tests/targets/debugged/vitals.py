@@ -17,6 +17,11 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import interior
 
+try:  # it keeps a descriptor of libffi open, for good
+    import _ctypes  # noqa: F401
+except ImportError:
+    pass
+
 _sleep, _now, _start, _ident = time.sleep, time.perf_counter, _thread.start_new_thread, _thread.get_ident
 
 PAUSE = 0.01  # seconds between two beats

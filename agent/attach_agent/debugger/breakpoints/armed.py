@@ -9,19 +9,18 @@ from .lines import lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
+    from typing import Any
 
 _NONE: frozenset[int] = frozenset()
-
-#: Code objects that are remembered until those that are gone are forgotten.
-PRUNE_AT = 10_000
 
 
 class Armed:
     """Is changed by one thread at a time, and asked by all the program's.
 
     What is asked often is remembered in dictionaries, which each change replaces: `by_name` has the armed lines of a
-    ``co_filename``, `by_code` those of a code object, by id, with a weak reference.
+    ``co_filename``, `by_code` those of a code object by id, as long as it lives.
     """
 
     def __init__(self) -> None:
@@ -32,8 +31,15 @@ class Armed:
         self._last_parts: frozenset[str] = frozenset()
         #: the last parts of links to such files
         self._links: frozenset[str] = frozenset()
+        #: weak references, which take a code object that ends out of `by_code`
+        self._alive: dict[int, ref[CodeType]] = {}
         self.by_name: dict[str, frozenset[int]] = {}
-        self.by_code: dict[int, tuple[ref[CodeType], frozenset[int]]] = {}
+        self.by_code: dict[int, frozenset[int]] = {}
+        #: (``co_filename``, True) -> the lines, or True where that is not known or `look_at_all` says so
+        self.named: Callable[[str, bool], Any] = self.by_name.get
+        #: the same of (id(code), True)
+        self.coded: Callable[[int, bool], Any] = self.by_code.get
+        self._all = False
 
     def __bool__(self) -> bool:
         return bool(self._lines or self._single)
@@ -67,8 +73,17 @@ class Armed:
         names = [path for path, _ in self._lines] + [code.co_filename for code, _ in list(self._single.values())]
         self._last_parts = frozenset(name.rpartition("/")[2] for name in names) | self._links
         # in this order: who puts an old answer into a dictionary puts it into an old one
+        self._alive = {}
         self.by_name = {}
         self.by_code = {}
+        self.look_at_all(self._all)
+
+    def look_at_all(self, wanted: bool) -> None:
+        """Have `named` say of every file that it is to be looked at."""
+        self._all = wanted
+        nothing: dict[Any, Any] = {}
+        self.named = nothing.get if wanted else self.by_name.get
+        self.coded = nothing.get if wanted else self.by_code.get
 
     # ---- in the program's threads ----
 
@@ -84,8 +99,8 @@ class Armed:
         """The lines that are armed in this code object."""
         by_code = self.by_code
         known = by_code.get(id(code))
-        if known is not None and known[0]() is code:
-            return known[1]
+        if known is not None:
+            return known
         lines = self.lines_named(code.co_filename)
         if lines:
             lines = lines.intersection(lines_of(code))
@@ -94,9 +109,8 @@ class Armed:
                 lines = frozenset(
                     line for line in lines if (path, line) in self._lines or (id(code), line) in self._single
                 )
-        if len(by_code) >= PRUNE_AT:
-            self.by_code = {}
-        by_code[id(code)] = ref(code), lines
+        by_code[id(code)] = lines
+        self._alive[id(code)] = ref(code, _forgetting(id(code), by_code, self._alive))
         return lines
 
     def _find(self, filename: str) -> frozenset[int]:
@@ -109,3 +123,13 @@ class Armed:
 
     def _single_lines(self) -> list[tuple[CodeType, int]]:
         return [(code, line) for (_, line), (code, _) in list(self._single.items())]
+
+
+def _forgetting(key: int, *tables: dict[int, Any]) -> Callable[[object], None]:
+    """What is called when the code object ends whose id is the key: another may get that id."""
+
+    def forget(_: object) -> None:
+        for table in tables:
+            table.pop(key, None)
+
+    return forget

@@ -1,4 +1,4 @@
-"""The trace function of one frame, before Python 3.12."""
+"""The trace functions of frames with an armed line, before Python 3.12."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from .tracing import TracingEngine
+    from .entries import Entries
 
 #: Where the code of the debugger is.
 _OWN = __file__.rpartition("breakpoints/")[0]
@@ -18,13 +18,13 @@ _OWN = __file__.rpartition("breakpoints/")[0]
 class Local:
     """Traces one frame: `inner` is what would without us, and `inner_lines` whether that wants lines."""
 
-    __slots__ = ("engine", "inner", "inner_lines", "known", "lines")
+    __slots__ = ("entries", "inner", "inner_lines", "known", "lines")
 
-    def __init__(self, engine: TracingEngine, frame: FrameType, inner: Any, lines: frozenset[int]) -> None:
-        self.engine = engine
+    def __init__(self, entries: Entries, frame: FrameType, inner: Any, lines: frozenset[int]) -> None:
+        self.entries = entries
         self.inner = inner
         self.inner_lines = frame.f_trace_lines
-        self.known = engine.armed.by_code
+        self.known = entries.armed.by_code
         self.lines = lines
         frame.f_trace_lines = bool(lines) or (inner is not None and self.inner_lines)
 
@@ -34,29 +34,66 @@ class Local:
             result = inner(frame, event, arg)
             if result is not None:
                 self.inner = result
-        engine = self.engine
-        if engine.closed:
+        entries = self.entries
+        if entries.closed:
             clear(frame)
             return self.inner
         try:
             if event == "line":
-                if self.known is not engine.armed.by_code:
-                    self.known = engine.armed.by_code
-                    self.lines = engine.armed.lines_of(frame.f_code)
+                if self.known is not entries.armed.by_code:
+                    self.known = entries.armed.by_code
+                    self.lines = entries.armed.lines_of(frame.f_code)
                 if frame.f_lineno in self.lines:
-                    return engine.on_line(frame, event, arg)
-            elif event == "exception" and engine.raised is not None:
-                engine.raised(frame, arg[1], arg[2])
+                    return entries.on_line(frame, event, arg)
+            elif event == "exception" and entries.raised is not None:
+                entries.raised(frame, arg[1], arg[2])
         except RecursionError:
             pass
         return self
 
 
+def plain(entries: Entries, lines: frozenset[int]) -> Any:
+    """As a `Local` of frames that nothing else traces, for code with these lines, and quick: called at each line."""
+    armed = entries.armed
+    known = armed.by_code
+
+    def local(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_lineno in lines or armed.by_code is not known:
+            return reached(frame, event, arg)
+        return local
+
+    def reached(frame: FrameType, event: str, arg: Any) -> Any:
+        try:
+            if entries.closed:
+                frame.f_trace = None
+                return None
+            if armed.by_code is not known:  # something has changed since
+                other = Local(entries, frame, None, armed.lines_of(frame.f_code))
+                return other(frame, event, arg)
+            if event == "line":
+                return entries.on_line(frame, event, arg)
+        except RecursionError:
+            pass
+        return local
+
+    return local
+
+
+_PLAIN = next(item for item in plain.__code__.co_consts if getattr(item, "co_name", "") == "local")
+
+
+def is_plain(item: Any) -> bool:
+    return type(item) is type(plain) and item.__code__ is _PLAIN
+
+
 def clear(frame: FrameType) -> None:
+    """Let the frame be traced as it would be without us."""
     local = frame.f_trace
     if type(local) is Local:
         frame.f_trace = None if is_over(local.inner) else local.inner
         frame.f_trace_lines = local.inner_lines
+    elif is_plain(local):
+        frame.f_trace = None
 
 
 def is_of_debugger(item: Any) -> bool:

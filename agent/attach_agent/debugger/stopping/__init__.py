@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from .monitored import Monitored
     from .onethread import OneThread
     from .traced import Traced
+    from .waking import Waking
 
 #: For so long `Stopping.request` looks whether the thread stops or is blocked, in seconds.
 PATIENCE = 0.1
-#: After this time code that C code calls is watched as well, until `PATIENCE` is over.
+#: After this time loops within one line are watched as well, and, until `PATIENCE` is over, code that C code calls.
 _WIDEN_AFTER = 0.03
 #: How long a thread that has come first may take for what is a few lines, in seconds, if it has to wait for the GIL.
 _SETTLING = 2.0
@@ -38,6 +39,7 @@ class Stopping:
         self._lock = importer.native(_thread, "allocate_lock", "allocate")()
         self._current: tuple[Request, Monitored | Traced] | None = None
         self._states: OneThread | None = None
+        self._waking: Waking | None = None
         self._closed = False
 
     def request(self, ident: int, on_stop: Callable[[FrameType, str, Any], Any]) -> str:
@@ -89,6 +91,8 @@ class Stopping:
         """Nothing of ours is left in the process, and nothing comes any more. May be called twice."""
         self._closed = True
         self._clear()
+        if self._waking is not None:
+            self._waking.put_back()
 
     def _engine_of(self, request: Request) -> Monitored | Traced:
         who, wanted = self._who(request.ident)
@@ -124,14 +128,16 @@ class Stopping:
         widened = False
         while request.open and time.monotonic() - start < PATIENCE:
             if sight.is_blocked():
-                engine.narrow()
+                engine.ignore_starts()
+                engine.watch_jumps()
                 return self._wake(request, sight)
             if not widened and time.monotonic() - start > _WIDEN_AFTER:
                 widened = True
-                engine.widen()
+                engine.watch_starts()
+                engine.watch_jumps()
             self._pause(0.0005)
             engine.look_again()
-        engine.narrow()
+        engine.ignore_starts()
         return ""
 
     def _wake(self, request: Request, sight: Sight) -> str:
@@ -146,7 +152,8 @@ class Stopping:
         try:
             call = sight.system_call()
             if call:
-                Waking(self._pause).wake(request.ident, call, sight.blocked_signals(), lambda: not request.open)
-        except (CannotWake, OSError) as error:
+                self._waking = Waking(self._pause)
+                self._waking.wake(request.ident, call, sight.blocked_signals(), lambda: not request.open)
+        except (CannotWake, OSError) as error:  # the second of pthread_kill
             why_not = ", and cannot be woken: %s" % error
         return sight.place() + why_not if request.open else ""

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Any, Iterable, Iterator
+    from typing import Any, Iterator
 
     from .onethread import OneThread
     from .request import Request
@@ -36,7 +36,7 @@ class Traced:
         self._who, self._wanted = who, wanted
         self._states = states
         #: The one object that stands for us in the thread's state and in frames.
-        self._function = self._trace
+        self._function = self._trace_function()
         #: See `OneThread.take`.
         self._before: list[Any] = []
         self._given_back: list[None] = []
@@ -47,14 +47,19 @@ class Traced:
         frames, again = tee(walk(self._request.ident))
         steps = chain(map(self._frames.append, self._settings(frames)), self._mark(again))
         self._states.take(self._request.ident, self._function, self._before, steps)
+        # a measurement looks for who traces its threads, and sees through this one (coverage.tracer.neighbours, behind)
+        self._function.__dict__["live_attach"] = self._before[3] if self._before[3:] else None
 
     def look_again(self) -> None:
         """What the thread enters is traced anyhow."""
 
-    def widen(self) -> None:
-        """The same."""
+    def watch_jumps(self) -> None:
+        """Jumps back are lines of their own."""
 
-    def narrow(self) -> None:
+    def watch_starts(self) -> None:
+        """They are events anyhow."""
+
+    def ignore_starts(self) -> None:
         """The same."""
 
     def is_armed(self) -> bool:
@@ -83,21 +88,28 @@ class Traced:
         lines = map(setattr, second, repeat("f_trace_lines"), repeat(True))
         return chain(map(setattr, first, repeat("f_trace"), repeat(self._function)), lines)
 
-    def _unmark(self, frames: Iterable[tuple[FrameType, tuple[Any, bool]]]) -> Iterator[object]:
-        """Put back what frames had, where ours is still there."""
-        found, again = tee(frames)
-        ours = map(is_, map(_TRACE, map(itemgetter(0), again)), repeat(self._function))
-        first, second, third, fourth = tee(compress(found, ours), 4)
-        settings = map(itemgetter(1), third), map(itemgetter(1), fourth)
+    def _unmark(self, frames: list[tuple[FrameType, tuple[Any, bool]]]) -> Iterator[object]:
+        """Put back what frames had: the trace function where it is still ours."""
+        traces = [(frame, trace) for frame, (trace, _) in frames]
+        silent = [frame for frame, (_, lines) in frames if not lines]
+        ours = map(is_, map(_TRACE, [frame for frame, _ in traces]), repeat(self._function))
+        first, second = tee(compress(traces, ours))
         return chain(
-            map(setattr, map(itemgetter(0), first), repeat("f_trace"), map(itemgetter(0), settings[0])),
-            map(setattr, map(itemgetter(0), second), repeat("f_trace_lines"), map(itemgetter(1), settings[1])),
+            map(setattr, map(itemgetter(0), first), repeat("f_trace"), map(itemgetter(1), second)),
+            map(setattr, silent, repeat("f_trace_lines"), repeat(False)),
         )
 
     # ---- in the thread ----
 
+    def _trace_function(self) -> Callable[[FrameType, str, Any], Any]:
+        def stopping(frame: FrameType, event: str, argument: Any) -> Any:
+            return self._trace(frame, event, argument)
+
+        stopping.__dict__["live_attach"] = None
+        return stopping
+
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        """The trace function. It returns None, which leaves ``f_trace`` as it is, but for what `on_stop` returns."""
+        """What it does. It returns None, which leaves ``f_trace`` as it is, but for what `on_stop` returns."""
         code, request = frame.f_code, self._request
         is_stop = code is CODE or (event == "line" and not is_passed_by(code.co_filename))
         if is_stop and self._who() == self._wanted and has_room() and request.fire():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: SIGURG, and SIGWINCH: the kernel ignores them unless a program wants them (signal(7)).
 _SIGNALS = {23: "SIGURG", 28: "SIGWINCH"}
+_SIGINT = 2
 _SIG_DFL = 0
 _LAST_SIGNAL = 64
 #: One entry of the table: ``int tripped; PyObject *func``.
@@ -58,9 +59,11 @@ class Waking:
             raise CannotWake("the program embeds Python without signals")
         try:
             self._load_functions()
-        except (OSError, AttributeError) as error:
+            self._first = self._find_table()
+        except (OSError, AttributeError, ValueError) as error:
             raise CannotWake("this Python lacks what that needs: %s" % error) from None
-        self._first = self._find_table()
+        #: Signal, the entry of the table, and the object that it had, while our handlers are there.
+        self._placed: tuple[int, int, int] | None = None
 
     def wake(self, ident: int, call: list[bytes], blocked: int, is_over: Callable[[], bool]) -> None:
         """Have the main thread `ident` enter `woken`, until `is_over` or for a quarter of a second.
@@ -70,15 +73,16 @@ class Waking:
         """
         refuse_waits_for_signals(posix.uname().machine, call)
         number = self._choose(blocked)
-        trip = self._find_trip()
-        entry = self._first + (number - 1) * _ENTRY.size
-        before = self._bytes_at(entry, _ENTRY.size)
-        ours = _ENTRY.pack(0, id(woken))
-        self._incref(id(woken))
-        self._copy(entry, ours, _ENTRY.size)
+        told, tell = self._way_to_tell(number)
+        entry = self._first + (told - 1) * _ENTRY.size
+        _, before = _ENTRY.unpack(self._bytes_at(entry, _ENTRY.size))
+        self._placed = number, entry, before
         try:
-            self._set_action(number, self._nothing)
-            trip(number)
+            self._incref(id(woken))
+            if not self._exchange(number, entry, (before, id(woken)), (_SIG_DFL, self._nothing)):
+                self._decref(id(woken))
+                raise CannotWake("it is setting signal handlers")
+            tell()
             waited = 0.0
             while waited < _PATIENCE and not is_over():
                 if _ENTRY.unpack(self._bytes_at(entry, _ENTRY.size)) == (1, id(woken)):  # it has not heard it yet
@@ -86,25 +90,35 @@ class Waking:
                 self._pause(_AGAIN)
                 waited += _AGAIN
         finally:
-            self._put_back(number, entry, before)
+            self.put_back()
 
-    def _put_back(self, number: int, entry: int, before: bytes) -> None:
+    def put_back(self) -> None:
         """Both handlers, unless the program has set its own meanwhile. A signal that waits to be handled is forgotten.
+
+        May be called again, as in a child that was forked meanwhile.
+        """
+        if self._placed is not None:
+            number, entry, before = self._placed
+            if self._exchange(number, entry, (id(woken), before), (self._nothing, _SIG_DFL)):
+                self._decref(id(woken))
+
+    def _exchange(self, number: int, entry: int, functions: tuple[int, int], actions: tuple[int, int]) -> bool:
+        """The handler in Python, and the one in C: each from the first to the second, if it is the first.
 
         One call into C: the main thread may set a handler between any two lines of ours.
         """
-        actions = compress((number,), map(eq, map(self._get_action, (number,)), (self._nothing,)))
         function = map(self._bytes_at, (entry + _ENTRY.size - 8,), (8,))
-        entries = compress((entry,), map(eq, function, (struct.pack("@P", id(woken)),)))
+        entries = compress((entry,), map(eq, function, (struct.pack("@P", functions[0]),)))
+        numbers = compress((number,), map(eq, map(self._get_action, (number,)), (actions[0],)))
+        content = _ENTRY.pack(0, functions[1])
         done: list[object] = []
         list(
             chain(
-                map(self._set_action, actions, (_SIG_DFL,)),
-                map(done.append, map(self._copy, entries, (before,), (_ENTRY.size,))),
+                map(done.append, map(self._copy, entries, (content,), (_ENTRY.size,))),
+                map(self._set_action, numbers, (actions[1],)),
             )
         )
-        if done:
-            self._decref(id(woken))
+        return bool(done)
 
     def _choose(self, blocked: int) -> int:
         for number in _SIGNALS:
@@ -136,20 +150,26 @@ class Waking:
         #: int abs(int)
         self._nothing = _ctypes.dlsym(library, "abs")
         self._code = _ctypes.dlsym(library, "PyOS_setsig")
-        self._trip: Any = None
         if sys.version_info >= (3, 10):
-            self._trip = function("PyErr_SetInterruptEx", Int, Int)
+            self._set_interrupt = function("PyErr_SetInterruptEx", Int, Int)
+        else:
+            self._set_interrupt = function("PyErr_SetInterrupt", None)
         self._int = Int
 
-    def _find_trip(self) -> Any:
-        """What tells CPython that a signal has come: before 3.10 the handler in C of its signals itself."""
-        if self._trip is not None:
-            return self._trip
-        handled = [number for number in range(1, _LAST_SIGNAL + 1) if callable(self._signal.getsignal(number))]
-        actions = {self._get_action(number) for number in handled}
-        if len(actions) != 1 or not any(start <= min(actions) < end for start, end, _ in self._image()):
-            raise CannotWake("no signal has a handler in Python")
-        return c_function(min(actions), None, self._int)
+    def _way_to_tell(self, number: int) -> tuple[int, Callable[[], object]]:
+        """The signal whose entry of the table is to be ours, and what tells CPython that it has come.
+
+        Before 3.10 that is the handler in C of Python's signals, as SIGINT has it. Where it has not, its entry is
+        looked at by PyErr_SetInterrupt of the C-API only.
+        """
+        if sys.version_info >= (3, 10):
+            return number, lambda: self._set_interrupt(number)
+        if not callable(self._signal.getsignal(_SIGINT)):
+            return _SIGINT, self._set_interrupt
+        action = self._get_action(_SIGINT)
+        if not any(start <= action < end for start, end, _ in self._image()):
+            raise CannotWake("it has a handler for SIGINT that is not Python's")
+        return number, lambda: c_function(action, None, self._int)(number)
 
     def _find_table(self) -> int:
         """The address of the entry of signal 1."""
