@@ -26,6 +26,7 @@ def kept(name: str, interpreter: Interpreter, start: Callable[[], AbstractContex
     if key in _kept and _kept[key][0].pid not in _known:
         _kept.pop(key)[1].close()
     if key not in _kept:
+        stop_kept(1)  # of an earlier version, for the most part
         stack = ExitStack()
         server = stack.enter_context(start())
         known(server)
@@ -33,10 +34,10 @@ def kept(name: str, interpreter: Interpreter, start: Callable[[], AbstractContex
     return _kept[key][0]
 
 
-def stop_kept() -> None:
-    """End them all."""
-    while _kept:
-        _kept.popitem()[1][1].close()
+def stop_kept(most: int = 0) -> None:
+    """End all but so many, the oldest first."""
+    while len(_kept) > most:
+        _kept.pop(next(iter(_kept)))[1].close()
 
 
 def known(server: Debugged) -> Before:
