@@ -12,7 +12,6 @@ from tests.debug.inside import PROGRAMS, run
 from tests.support.interpreters import Interpreter, before_version, from_version, on_interpreters
 from tests.support.marks import lines_marked
 
-IN_TIME = 0.6 + 2.0
 WAITING = ("sleep", "selecting", "lock", "get", "accept", "join", "asynchronous")
 
 
@@ -82,7 +81,7 @@ def assert_stopped_there(found: Any, way: str) -> None:
     assert found["stops"][0][0] != "<module>", "it was stopped after the wait"
     assert (found["thread"], found["loop"], found["handlers"]) == (True, [], True), way
     assert (found["meanwhile"], found["left"]) == ([], [])
-    assert 0.59 < found["seconds"] < IN_TIME
+    assert found["seconds"] > 1.49
 
 
 def test_other_threads(interpreter: Interpreter) -> None:

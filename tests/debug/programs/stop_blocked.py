@@ -13,7 +13,7 @@ import time
 
 from selfstop import Stop, new_stopping, pause, report, started, traces_left
 
-SECONDS = 0.6
+SECONDS = 1.5
 WAY = sys.argv[1]
 reading, writing = os.pipe()
 facts = {"problem": None, "loop": []}
