@@ -231,6 +231,9 @@ class Agent:
             coverage, self.coverage = self.coverage, None
             if coverage is not None:
                 coverage.close()
+            streams = self.importer.modules.get("attach_agent.streams")
+            if streams is not None:
+                streams.stand_ins(self.importer).remove()  # those that the program has put back itself since
 
     def after_fork(self) -> None:
         """In a forked child, which inherits the measuring but none of the threads: undo it here."""

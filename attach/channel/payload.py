@@ -117,6 +117,7 @@ PARTS = {
         "debugger.tracing",
         "debugger.variables",
         "debugger.watchdogs",
+        "idents",
         "interrupts",
         "looking",
         "looking.frames",

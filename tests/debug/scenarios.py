@@ -85,8 +85,8 @@ def wait_until_detached(operator: Terminal, code: int = 0) -> str:
     return shown
 
 
-def leave(operator: Terminal) -> None:
-    """Ctrl-C until the command ends; a thread that it stops instead is let go."""
+def leave(operator: Terminal) -> int:
+    """Ctrl-C until the command ends, with what exit code; a thread that it stops instead is let go."""
     for _ in range(4):
         with contextlib.suppress(OSError):  # it has ended meanwhile
             operator.interrupt()
@@ -96,4 +96,4 @@ def leave(operator: Terminal) -> None:
         if shown and shown.endswith("(Pdb) "):
             operator.send("q")
             break
-    operator.wait_for_end()
+    return operator.wait_for_end()[0]

@@ -145,6 +145,27 @@ def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
 
 
 @some_ways
+def test_joining(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """At the program's own breakpoint() nothing is measured either but what it runs itself."""
+    with program(interpreter, tmp_path, "debugged") as told, measuring(told.pid, way) as session:
+        with operating(session) as operator:
+            told.tell("asks")
+            operator.wait_for_prompt()
+            evaluates(operator)
+            operator.does("next")
+            operator.does("next")
+            operator.leaves()
+        told.wait()
+        told.did("after")
+        found = recorded(session)
+    lines = {abs(n) for number in found for n in wire.arc_ends(number)} if SCOPES[way]["branch"] else found
+    first = 1 + LINES.index("    before = number + 1")
+    assert {first, first + 1, first + 2, first + 3} <= lines
+    assert {1 + LINES.index("    found.append(caught())"), 1 + LINES.index("        name = repr(error)")} <= lines
+    assert way == "probes" or not lines & {1 + LINES.index(line) for line in EVALUATED}
+
+
+@some_ways
 def test_started_meanwhile(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
     """Started while a breakpoint is armed, and while a thread is stopped, it measures what runs from then on."""
     expected = undisturbed(interpreter, tmp_path, way, "again", "stopped", "after")

@@ -6,10 +6,13 @@ import time
 import pytest
 
 from attach import attach
+from attach.debugging import Break
 from attach.errors import DebugBusy, DebuggerClassNotUsable
 from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, opened, operator, race_interrupts
+from tests.support import debugged
 from tests.support.command import assert_explained, succeed
 from tests.support.command import attach as command
+from tests.support.environments import server_environment
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import wait_until
 
@@ -105,6 +108,23 @@ def test_endless_evaluation(interpreter: Interpreter) -> None:
         user.debug.feed(ENDLESS)
         assert "--stop-timeout" in user.wait_for("closed")[1]
         program.assert_as_before()
+
+
+@on_interpreters("3.8", "3.12")
+def test_endless_evaluation_in_a_greenlet(interpreter: Interpreter) -> None:
+    """Where gevent has replaced what tells threads apart, an evaluation that never ends is interrupted, too."""
+    place = Break(str(debugged.SHOP), debugged.line("amount"))
+    with debugged.gevent(server_environment(interpreter)) as server, operator(server.pid, breaks=(place,)) as user:
+        user.wait_for("note")
+        with server.asked("/price/10") as answer:
+            assert user.wait_for("stopped")[1] in ("main", "MainThread")
+            user.wait_for_prompt()
+            user.debug.feed(ENDLESS)
+            wait_until(lambda: user.debug.interrupt() == "", "the evaluation to begin")
+            user.wait_for_prompt()
+            user.debug.feed(ENDLESS)
+            user.debug.leave()
+            assert answer.result(30).text == "63"
 
 
 @VERSIONS
