@@ -43,7 +43,7 @@ def test_beside_coverage(interpreter: Interpreter, what: str) -> None:
     assert {name for name, _ in found["hit"]} == {"loops", "generator", "spin"}
     assert found["missing"] == found["more"] == [{"work.py": [], "work_helper.py": []}] * 9
     assert len(found["plain"]["work.py"]) > 90
-    assert found["others"] == []
+    assert found["others"] == found["kept"] == []
     assert found["left"][1:] == ["None", "None"]
 
 

@@ -49,9 +49,22 @@ def once_more():
     return found()
 
 
-finished, turns = False, [0]
+def blocked():
+    """A thread that has no event of its own while breakpoints come and go."""
+    waiting.wait()
+
+
+def ours():
+    """What of the breakpoints traces a thread."""
+    states = getattr(breaks.breakpoints._engine, "_states", None)
+    return [str(item) for item in states.trace_objects() if hasattr(item, "live_attach")] if states else []
+
+
+finished, turns, kept = False, [0], []
+waiting = threading.Event()
 thread = threading.Thread(target=spin)
 thread.start()
+threading.Thread(target=blocked).start()
 attach = started()
 once_more()
 plain = once_more()
@@ -72,11 +85,13 @@ for _ in range(3):
     once_more()
     pictures.append(once_more())
     breaks.close()
+    kept += ours()
     once_more()
     pictures.append(once_more())
     left = str(sys.gettrace())
 others = dict(attach.status())["others"]
 finished = True
+waiting.set()
 thread.join()
 attach.stop()
 report(
@@ -86,5 +101,6 @@ report(
     hit=hit,
     lines=lines,
     others=others,
+    kept=kept,
     left=[left, str(sys.gettrace()), str(threading._trace_hook)],
 )
