@@ -67,11 +67,11 @@ class Agent:
             "coverage_stop": self.coverage_stop,
             "coverage_view": lambda *wanted: self.coverage_view(views, *wanted),
             "debug_close": lambda reason: self.started_debugger().of(sock).close(reason),
-            "debug_complete": lambda *word: self.started_debugger().of(sock).complete(*word),
-            "debug_feed": lambda text: self.started_debugger().of(sock).feed(text),
-            "debug_interrupt": lambda: self.started_debugger().of(sock).interrupt(),
+            "debug_complete": lambda *word: self.dialogue(sock).complete(*word),
+            "debug_feed": lambda text: self.dialogue(sock).feed(text),
+            "debug_interrupt": lambda: self.dialogue(sock).interrupt(),
             "debug_open": lambda options: self.debug_open(sock, options),
-            "debug_read": lambda number, seconds: self.started_debugger().numbered(number).read(seconds),
+            "debug_read": lambda number, seconds: self.started_debugger().numbered(number).dialogue.read(seconds),
             "debug_reset": lambda: self.debugger.reset() if self.debugger is not None else (),
             "debug_stop": lambda thread: self.started_debugger().of(sock).stop_thread(thread),
             "detach": lambda: self.detach(sock),
@@ -181,6 +181,10 @@ class Agent:
             self.debugger = part.Debugger(self.importer, self.state["threads"], self.is_gone)
         return self.debugger
 
+    def dialogue(self, connection: socket) -> Any:
+        """Of the session that was opened over this connection."""
+        return self.started_debugger().of(connection).dialogue
+
     def is_gone(self) -> bool:
         """Whether the rendezvous has ended, and with it whoever could ask something of us."""
         return sys.__dict__.get("_live_attach") is not self.state
@@ -227,6 +231,9 @@ class Agent:
             coverage, self.coverage = self.coverage, None
             if coverage is not None:
                 coverage.close()
+            streams = self.importer.modules.get("attach_agent.streams")
+            if streams is not None:
+                streams.stand_ins(self.importer).remove()  # those that the program has put back itself since
 
     def after_fork(self) -> None:
         """In a forked child, which inherits the measuring but none of the threads: undo it here."""

@@ -1,5 +1,6 @@
 """The stand-ins for streams and arguments, interrupts, and what a run leaves: in this process, with its own threads."""
 
+import contextlib
 import copy
 import io
 import linecache
@@ -91,6 +92,23 @@ def test_put_on_top(stand_ins: StandIns) -> None:
     stand_ins.leave()
     stand_ins.remove()
     assert sys.stdout is on_top
+
+
+def test_users(stand_ins: StandIns) -> None:
+    """Stand-ins stay for as long as somebody needs them, each name by itself; what is put back late is put back."""
+    before = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr", "argv")}
+    stand_ins.place("one")
+    stand_ins.place("other", ("stdout",))
+    kept = sys.stdout
+    stand_ins.remove("one")
+    assert sys.argv is before["argv"] and sys.stdin is before["stdin"]
+    assert sys.stdout is kept
+    with contextlib.redirect_stdout(io.StringIO()):
+        stand_ins.place("other", ("stdout",))
+        stand_ins.remove("other")
+    assert sys.stdout is kept  # by contextlib
+    stand_ins.remove("other")
+    assert all(getattr(sys, name) is thing for name, thing in before.items())
 
 
 @pytest.mark.parametrize("missing", [True, False])

@@ -178,6 +178,21 @@ def opened(session: Session, **options: Any) -> Iterator[Operator]:
         yield Operator(session, debug)
 
 
+def race_interrupts(python: Path, rounds: int) -> None:
+    """Ten interrupts for each `continue`: none may come out in the program."""
+    with faulty(python) as program, operator(program.pid, breaks=(WORK,), stop_timeout=0, idle_timeout=0) as user:
+        user.wait_for_prompt()
+        for _ in range(rounds):
+            user.debug.feed("continue\n")
+            for _ in range(10):
+                assert user.debug.interrupt() in ("", "idle")
+            user.wait_for_prompt()
+        assert program.ask("counts")["raised"] == []
+        user.debug.close()
+        user.wait_for("closed")
+        program.assert_as_before()
+
+
 class Commander:
     """The real command, which is fed through a pipe, and whose output waits in another one."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.debugged import SHOP, Debugged, line
 from tests.support.interpreters import Interpreter
-from tests.support.terminal import Terminal, attach_on_terminal
+from tests.support.terminal import PROMPT, Terminal, attach_on_terminal
 from tests.support.vitals import Before, assert_unharmed, before
 
 #: What says that the session is open, and waits for a thread to come by.
@@ -85,10 +85,15 @@ def wait_until_detached(operator: Terminal, code: int = 0) -> str:
     return shown
 
 
-def leave(operator: Terminal) -> None:
-    """Ctrl-C until the command ends: once where it waits for what is armed, again where it has nothing to stop."""
-    with contextlib.suppress(OSError):  # it has ended meanwhile
-        operator.interrupt()
-        if not operator.ends_within(2):
+def leave(operator: Terminal) -> int:
+    """Ctrl-C until the command ends, with what exit code; a thread that it stops instead is let go."""
+    for _ in range(4):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
             operator.interrupt()
-    operator.wait_for_end()
+        shown = operator.wait_for_any(PROMPT, r"\? $|\] $|: $", seconds=2)
+        if shown is None and operator.ends_within(0):
+            break
+        if shown and shown.endswith("(Pdb) "):
+            operator.send("q")
+            break
+    return operator.wait_for_end()[0]

@@ -18,6 +18,7 @@ from tests.support.processes import Target, http_get, running, wait_until
 PRINTING = TARGETS / "printing.py"
 LINES = PRINTING.read_text().splitlines()
 WORK = Break("printing.py", 1 + LINES.index("    doubled = number * 2"))
+REDIRECTING = Break("printing.py", 1 + LINES.index("    with contextlib.redirect_stdout(io.StringIO()) as text:"))
 ANNOUNCING = Break("shop.py", debugged.line("announce"))
 
 
@@ -142,6 +143,20 @@ def test_program_swaps_its_stream(interpreter: Interpreter) -> None:
         goes_on(target, operator)
         assert "mine" not in target.stdout
         assert "swapped" not in target.stdout
+
+
+@on_interpreters("3.8", "3.12", "3.15")
+def test_put_back_late(interpreter: Interpreter, tmp_path: Path) -> None:
+    """A stand-in that the program itself puts back after the session is gone from its streams with the agent."""
+    with running([interpreter.path, PRINTING], ready="^ready$") as target:
+        with debugging(target.pid, breaks=(REDIRECTING,)) as operator:
+            operator.wait_for_prompt()
+            assert "-> print(" in operator.does("next")
+            operator.does(f"held.append({str(tmp_path)!r})")
+            operator.leaves()
+            tmp_path.rmdir()
+            wait_until(lambda: "streams as before: False" in main_lines(target), "the stand-in to be put back")
+        wait_until(lambda: main_lines(target).count("streams as before: True") > 1, "it to be gone")
 
 
 @on_interpreters("3.8", "3.12", "3.14")

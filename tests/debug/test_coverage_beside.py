@@ -33,6 +33,12 @@ EVALUATED = ("    halved = number / 2", "    if halved < 1:", "        halved = 
 each_way = pytest.mark.parametrize(
     ("interpreter", "way"), sorted((*TRACED, *MONITORED, *PROBED)), indirect=["interpreter"], scope="session"
 )
+#: Each core, and each way in which breakpoints and it meet.
+SOME = (
+    *(("3.8", "lines"), ("3.10", "branches"), ("3.11", "branches"), ("3.11", "probes")),
+    *(("3.12", "branches"), ("3.13", "lines"), ("3.15", "branches"), ("3.15", "traced")),
+)
+some_ways = pytest.mark.parametrize(("interpreter", "way"), SOME, indirect=["interpreter"], scope="session")
 
 
 class Program:
@@ -138,31 +144,80 @@ def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
         assert recorded(session) == expected
 
 
-@each_way
+@some_ways
+def test_joining(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """At the program's own breakpoint() nothing is measured either but what it runs itself."""
+    with program(interpreter, tmp_path, "debugged") as told, measuring(told.pid, way) as session:
+        with operating(session) as operator:
+            told.tell("asks")
+            operator.wait_for_prompt()
+            evaluates(operator)
+            operator.does("next")
+            operator.does("next")
+            operator.leaves()
+        told.wait()
+        told.did("after")
+        found = recorded(session)
+    lines = {abs(n) for number in found for n in wire.arc_ends(number)} if SCOPES[way]["branch"] else found
+    first = 1 + LINES.index("    before = number + 1")
+    assert {first, first + 1, first + 2, first + 3} <= lines
+    assert {1 + LINES.index("    found.append(caught())"), 1 + LINES.index("        name = repr(error)")} <= lines
+    assert way == "probes" or not lines & {1 + LINES.index(line) for line in EVALUATED}
+
+
+@some_ways
 def test_started_meanwhile(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
-    """Started while a breakpoint is armed, it measures what runs from then on; if it cannot, it is refused at once."""
+    """Started while a breakpoint is armed, and while a thread is stopped, it measures what runs from then on."""
     expected = undisturbed(interpreter, tmp_path, way, "again", "stopped", "after")
     with program(interpreter, tmp_path, "debugged") as told, attach.Session.attach(told.pid) as session:
         with operating(session) as operator:
-            if interpreter.version < (3, 12):
-                with pytest.raises(CoverageRefused, match="an operator who debugs it"):
-                    start(session, way)
-            else:
-                start(session, way)
-                told.did("again")
-                told.tell("stopped")
-                operator.wait_for_prompt()
-            operator.debug.close()
-            operator.until("closed")
-        if interpreter.version < (3, 12):
             start(session, way)
-            told.did("again", "stopped")
+            told.did("again")
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            operator.leaves()
         told.wait()
         told.did("after")
         assert recorded(session) == expected
+        session.coverage.stop(discard=True)
+        with operating(session) as operator:
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            start(session, way)
+            operator.does("next")
+            operator.leaves()
+        told.wait()
+        told.did("again", "after")
+        assert elsewhere(recorded(session)) == elsewhere(expected)
 
 
-@each_way
+def elsewhere(recorded: set[int]) -> set[int]:
+    """Without the line where the thread was stopped, which had begun before, and the steps to and from there."""
+    at = {FIRST.line, FIRST.line + 1}
+    return {number for number in recorded if number != FIRST.line and not at & {abs(n) for n in wire.arc_ends(number)}}
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "way"), [("3.8", "lines"), ("3.11", "probes"), ("3.13", "branches")], indirect=["interpreter"]
+)
+def test_refused_while_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
+    """A tracer cannot come to a thread that is stepped through: that is said, and nothing is changed."""
+    with program(interpreter, tmp_path, "debugged") as told, attach.Session.attach(told.pid) as session:
+        with operating(session) as operator:
+            told.tell("stopped")
+            operator.wait_for_prompt()
+            operator.does("next")
+            with pytest.raises(CoverageRefused, match="an operator who debugs it"):
+                start(session, way)
+            assert "-> for number in generate(count)" in operator.does("next")
+            operator.leaves()
+        told.wait()
+        start(session, way)
+        told.did("after")
+        assert recorded(session)
+
+
+@some_ways
 def test_while_stopped(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
     """A snapshot, a stop and a start while a thread is stopped do what they do without a debugger."""
     expected = undisturbed(interpreter, tmp_path, way, "stopped", "after")

@@ -6,10 +6,13 @@ import time
 import pytest
 
 from attach import attach
+from attach.debugging import Break
 from attach.errors import DebugBusy, DebuggerClassNotUsable
-from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, opened, operator
+from tests.debug.faults import NEVER, TICK, WORK, Commander, at, commander, faulty, opened, operator, race_interrupts
+from tests.support import debugged
 from tests.support.command import assert_explained, succeed
 from tests.support.command import attach as command
+from tests.support.environments import server_environment
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import wait_until
 
@@ -107,6 +110,23 @@ def test_endless_evaluation(interpreter: Interpreter) -> None:
         program.assert_as_before()
 
 
+@on_interpreters("3.8", "3.12")
+def test_endless_evaluation_in_a_greenlet(interpreter: Interpreter) -> None:
+    """Where gevent has replaced what tells threads apart, an evaluation that never ends is interrupted, too."""
+    place = Break(str(debugged.SHOP), debugged.line("amount"))
+    with debugged.gevent(server_environment(interpreter)) as server, operator(server.pid, breaks=(place,)) as user:
+        user.wait_for("note")
+        with server.asked("/price/10") as answer:
+            assert user.wait_for("stopped")[1] in ("main", "MainThread")
+            user.wait_for_prompt()
+            user.debug.feed(ENDLESS)
+            wait_until(lambda: user.debug.interrupt() == "", "the evaluation to begin")
+            user.wait_for_prompt()
+            user.debug.feed(ENDLESS)
+            user.debug.leave()
+            assert answer.result(30).text == "63"
+
+
 @VERSIONS
 def test_evaluation_in_c(interpreter: Interpreter) -> None:
     """One that C code holds goes on when that returns; the operator is told, and so is another one who wants in."""
@@ -144,22 +164,7 @@ def test_class_that_fails(interpreter: Interpreter) -> None:
 @VERSIONS
 def test_interrupts_race(interpreter: Interpreter) -> None:
     """Of 2,000 interrupts that race with `continue`, none comes late: the program never sees one."""
-    race(interpreter, 200)
-
-
-def race(interpreter: Interpreter, rounds: int) -> None:
-    """Ten interrupts for each `continue`."""
-    with faulty(interpreter.path) as program, operator(program.pid, breaks=(WORK,), stop_timeout=0) as user:
-        user.wait_for_prompt()
-        for _ in range(rounds):
-            user.debug.feed("continue\n")
-            for _ in range(10):
-                assert user.debug.interrupt() in ("", "idle")
-            user.wait_for_prompt()
-        assert program.ask("counts")["raised"] == []
-        user.debug.close()
-        user.wait_for("closed")
-        program.assert_as_before()
+    race_interrupts(interpreter.path, 200)
 
 
 @on_interpreters("3.8", "3.12", "3.15")

@@ -142,6 +142,36 @@ def test_capsys(interpreter: Interpreter, tmp_path: Path, options: tuple[str, ..
 
 
 @on_interpreters(*TESTED)
+def test_redirected(interpreter: Interpreter, tmp_path: Path) -> None:
+    """What a test has redirected itself, on top of pytest's capture, stays redirected."""
+    with suite(interpreter, tmp_path / "stopped", "test_redirected") as run:
+        with stopped(run) as operator:
+            operator.wait_for_prompt()
+            assert operator.does("print('mi' 'ne')") == "mine\n"
+            steps_out(operator, run)
+            assert operator.does("next").startswith("stepped\n> ")
+            operator.leaves()
+        run.goes_on("end")
+        assert "2 passed" in run.report()
+
+
+@on_interpreters(*TESTED)
+def test_descriptors(interpreter: Interpreter, tmp_path: Path) -> None:
+    """At the prompt descriptors are not captured, as at pytest's own; afterwards they are."""
+    with suite(interpreter, tmp_path / "stopped", "test_hanging") as run:
+        with stopped(run) as operator:
+            operator.wait_for_prompt()
+            assert operator.does("os.write(1, b'mi' b'ne')") == "4\n"
+            assert "mine" in run.target.stdout
+            operator.leaves()
+        run.goes_on("go")
+        run.goes_on("end")
+        report = run.report()
+    assert report.count("mine") == 1
+    assert "early\nstepped\ndescriptor\nlate\n" in report
+
+
+@on_interpreters(*TESTED)
 def test_stops_again(interpreter: Interpreter, tmp_path: Path) -> None:
     """At the next stop only what was captured since is shown, and descriptors are captured as well."""
     with suite(interpreter, tmp_path / "stopped", "test_hanging") as run:

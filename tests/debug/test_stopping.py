@@ -22,6 +22,7 @@ def test_busy_threads(interpreter: Interpreter) -> None:
     for function, seen in found.items():
         assert (set(seen["stops"]), seen["threads"], seen["held"]) == ({1}, 0, True), function
         assert (seen["meanwhile"], seen["left"]) == ([], []), function
+    assert found["one_line"]["names"] == ["one_line"]
     assert found["looping"]["names"] == ["looping"]
     assert set(found["calling"]["names"]) <= {"calling", "called"}
     assert set(found["sorting"]["names"]) <= {"sorting", "<lambda>"}

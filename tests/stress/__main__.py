@@ -1,6 +1,7 @@
 """Does attaching harm? Programs under load, attached to over and over, killed operators, and other tools beside.
 
-    python -m tests.stress [VERSION...] [--attaches N] [--loads LOAD...] [--kills N] [--others N]
+    python -m tests.stress [VERSION...] [--attaches N] [--loads LOAD...] [--kills N] [--interrupts N]
+        [--others N]
 
 Prints Markdown for docs/benchmarks.md. The exit status is 1 if a program was harmed, or if an attach failed for which
 no other operator is to blame. It ends by itself: every attach, program and tool has its time.
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.debug.faults import race_interrupts
 from tests.stress import others
 from tests.stress.attaching import BY_ANOTHER, Attaches, Cell, shown, stress
 from tests.stress.kills import Kills, kill_at_random
@@ -99,6 +101,21 @@ def killed(interpreters: Iterable[Interpreter], count: int) -> bool:
     return well
 
 
+def interrupted(interpreters: Iterable[Interpreter], count: int) -> bool:
+    """The table of interrupts that race with pdb's `continue`."""
+    print("\n## Interrupts of a debugger's operator, ten for each `continue`\n")
+    head("target", "interrupts", "harm")
+    well = True
+    for interpreter in interpreters:
+        harm = "none"
+        try:
+            race_interrupts(interpreter.path, count // 10)
+        except AssertionError as error:
+            harm, well = " ".join(str(error).split()), False
+        line(interpreter, count, harm)
+    return well
+
+
 def beside(interpreters: Iterable[Interpreter], count: int) -> None:
     """The table of the other tools, each with `count` targets for each load."""
     print("\n## Other tools under the same loads\n")
@@ -122,6 +139,7 @@ def main() -> int:
     parser.add_argument("--attaches", type=int, default=100, help="for each version and load")
     parser.add_argument("--seconds", type=float, default=3, help="at most, for the attaches of one version and load")
     parser.add_argument("--kills", type=int, default=5, help="for each version and load; 0: none")
+    parser.add_argument("--interrupts", type=int, default=10_000, help="for each version; 0: none")
     parser.add_argument("--others", type=int, default=0, help="targets for each tool, version and load; 0: none")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)  # so that what runs is ended as on Ctrl-C
@@ -141,6 +159,8 @@ def main() -> int:
             line(interpreter, all_of_it.number, failures, shown(all_of_it.answered), shown(all_of_it.left))
     if options.kills:
         well = killed(found, options.kills) and well
+    if options.interrupts:
+        well = interrupted(found, options.interrupts) and well
     if options.others:
         beside(found, options.others)
     print(f"\n{(time.monotonic() - begin) / 60:.0f} minutes. {'No harm.' if well else 'HARM: see above.'}")

@@ -108,7 +108,16 @@ def gunicorn(python: Path, worker_class: str, *options: str) -> Iterator[Debugge
     command += ["--threads", "2"] if worker_class == "gthread" else []
     command += [*options, "wsgi_app:app"]
     with _started(command, r"Listening at: http://127\.0\.0\.1:(?P<port>\d+)") as server:
+        if worker_class == "gthread":
+            wait_until(lambda: _has_two_threads(server), "gunicorn's pool to be complete")
         yield server
+
+
+def _has_two_threads(server: Debugged) -> bool:
+    """After requests side by side, for which gunicorn makes the threads of its pool."""
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(server.get, ["/price/10"] * 4))
+    return sum("Executor" in name for name in server.vitals.ask("look")["interior"]["threads"]) == 2
 
 
 @contextmanager

@@ -48,6 +48,15 @@ class Terminal:
         """What is shown until the first match of `pattern` (MULTILINE; a line ends in CR LF), which is part of it."""
         return self._expect(re.compile(pattern, re.MULTILINE), timeout)
 
+    def wait_for_any(self, *patterns: str, seconds: float) -> str | None:
+        """What is shown until one of them; None if the command ends or if none comes in time."""
+        choices = [pexpect.EOF, pexpect.TIMEOUT, *(re.compile(pattern, re.MULTILINE) for pattern in patterns)]
+        if self._child.expect(choices, timeout=seconds) < 2:
+            return None
+        text = f"{self._child.before}{self._child.after}"
+        self._shown.append(text)
+        return plain(text)
+
     def wait_for_prompt(self, timeout: float = DEADLINE) -> str:
         """What is shown until the debugger wants a line; the prompt is the end of it."""
         return self.wait_for(PROMPT, timeout)

@@ -14,6 +14,7 @@ from pdb import set_trace
 
 before = dict(vars(pdb)), sys.breakpointhook
 hooked = []
+kept_since = None  # by the operator
 
 
 def call_breakpoint():
@@ -53,6 +54,12 @@ def call_coroutine():
         return value
 
     return asyncio.run(coroutine())
+
+
+def call_since():
+    value = "since"
+    kept_since()
+    return value
 
 
 def call_own():

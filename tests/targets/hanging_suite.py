@@ -1,5 +1,7 @@
 """A test run that hangs until a file appears: run by pytest, with the folder of those files in $HANGING."""
 
+import contextlib
+import io
 import logging
 import os
 import pdb
@@ -75,6 +77,17 @@ def test_fixture(capsys):
     assert all(one is other for one, other in zip(streams, (sys.stdin, sys.stdout, sys.stderr)))
     print("late")
     assert capsys.readouterr() == ("early\nstepped\nlate\n", "")
+
+
+def test_redirected():
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        print("early")
+        wait("go")
+        print("stepped")
+        wait("end")
+        print("late")
+    assert text.getvalue() == "early\nstepped\nlate\n"
 
 
 def test_talking():

@@ -64,6 +64,13 @@ def again(count):
     return found
 
 
+def asks(number):
+    before = number + 1
+    breakpoint()
+    behind = before + 1
+    return behind
+
+
 def wait(path):
     done = 0
     while True:

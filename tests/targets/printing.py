@@ -7,6 +7,7 @@ than at the beginning, or the same again, it says so.
 import contextlib
 import io
 import logging
+import os
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import time
 logging.basicConfig(stream=sys.stderr, format="log %(message)s")
 captured = io.StringIO()
 rounds = 0
+held = []  # by files that exist
 
 
 def other():
@@ -43,6 +45,14 @@ def swapping(number):
     return text
 
 
+def redirecting(number):
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        print("redirected %d" % number)
+        while any(map(os.path.exists, held)):
+            time.sleep(0.01)
+    return text.getvalue()
+
+
 def rounds_of_work():
     global rounds
     expected = sys.stdin, sys.stdout, sys.stderr
@@ -55,6 +65,7 @@ def rounds_of_work():
             print("streams as before: %s\n" % same, end="", file=sys.__stdout__)
         work(rounds)
         swapping(rounds)
+        redirecting(rounds)
         time.sleep(0.02)
 
 

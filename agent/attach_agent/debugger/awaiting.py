@@ -59,7 +59,7 @@ def awaiting(live: type[Any], modules: dict[str, Any]) -> type[Any]:
                 shared.append(session.capture.resume(True))
 
             # while others run nothing may be raised in them: Ctrl-C is noticed between two rounds of the loop
-            interrupts = session.evaluating(loop)
+            interrupts = session.dialogue.evaluating(loop)
             interrupts.finish()
             try:
                 return loop.run(eval(code, module_globals, names), SECONDS, others_run)
@@ -69,7 +69,7 @@ def awaiting(live: type[Any], modules: dict[str, Any]) -> type[Any]:
             finally:
                 if shared:
                     session.capture.suspend(self.curframe)
-                session.evaluating(interrupts)
+                session.dialogue.evaluating(interrupts)
                 interrupts.begin(session.thread_ident())
 
         def do_where(self, arg: str) -> Any:

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .session import Session
+    from .dialogue import Dialogue
 
 #: Seconds after which a thread that waits for a line looks whether the session is over, whatever else fails.
 LOOK = 0.25
@@ -21,13 +21,13 @@ class Console:
     closed = False
     name = "<attach>"
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
         self._tail = ""
 
     def write(self, text: str) -> int:
         self._tail = (self._tail + text).rpartition("\n")[2][-LONGEST_PROMPT:]
-        self._session.put("out", text)
+        self._dialogue.put("out", text)
         return len(text)
 
     def flush(self) -> None:
@@ -36,7 +36,7 @@ class Console:
     def readline(self, _size: int = -1) -> str:
         """A line of the operator's, with its end; "" when the session is over."""
         prompt, self._tail = self._tail, ""
-        return self._session.ask(prompt)
+        return self._dialogue.ask(prompt)
 
     def read(self, _size: int = -1) -> str:
         return self.readline()

@@ -7,7 +7,8 @@ import sys
 import time
 
 from ..errors import AgentError
-from .live_pdb import WithoutReadline
+from ..idents import own_ident
+from .evaluation import WithoutReadline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False
@@ -25,8 +26,7 @@ class Debugger:
         self.gone = gone
         self.new_lock: Callable[[], Any] = importer.native(_thread, "allocate_lock", "allocate")
         self._start_thread = importer.native(_thread, "start_new_thread", "start_new")
-        #: C's own, which gevent replaces in one case and not in the other; only told apart, never handed out
-        self.ident: Callable[[], int] = importer.native(_thread, "get_ident", "get_native_id")
+        self.ident = own_ident(importer)
         never = self.new_lock()
         never.acquire()
         self._never = never
@@ -184,11 +184,12 @@ class Debugger:
 
 def main_ident() -> int:
     """The ident of the main thread."""
+    running = sys._current_frames()
     main = getattr(sys.modules.get("threading"), "_main_thread", None)
     ident = getattr(main, "_ident", None)
-    if type(ident) is int:
+    if type(ident) is int and ident in running:  # gevent gives it that of a greenlet
         return int(ident)
-    *_, oldest = sys._current_frames()  # newest first (Python/pystate.c, _PyThread_CurrentFrames)
+    *_, oldest = running  # newest first (Python/pystate.c, _PyThread_CurrentFrames)
     return int(oldest)
 
 

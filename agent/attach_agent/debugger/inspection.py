@@ -71,7 +71,7 @@ def inspecting(live: type[Any]) -> type[Any]:
         def inspect(self, frame: PictureFrame) -> None:
             """Show the prompt, until the operator leaves."""
             self.reset()
-            self.interaction(frame, None)
+            self.converse(frame, None)
 
         def set_convenience_variable(self, *_: Any) -> None:
             """It would be a name in the program's modules."""
@@ -166,10 +166,10 @@ class Inspection:
         session = self._session
         tid = _thread.get_native_id()
         session.threads.add(tid)
-        streams = ThreadStreams(self._stand_ins, session.ident, session.write)
+        streams = ThreadStreams(self._stand_ins, session.ident, session.dialogue.write)
         try:
             self._stand_ins.place(self, STREAMS)
-            streams.stopped(session.console.readline)
+            streams.stopped(session.dialogue.console.readline)
             session.pdb.inspect(frame)
             session.close("quit")
         except BaseException as error:  # of a class of the operator's

@@ -11,9 +11,10 @@ import sys
 
 from ..interrupts import Interrupts
 from .breakpoints.postmortem import chain, subject, visible
+from .evaluation import OWN_FILES, WithoutReadline, evaluating
 from .foreign import OperatorInterrupt
+from .tables import Tables
 from .tracing import Tracing
-from .variables import Variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,105 +23,7 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-OWN_FILES = "<live-attach>"
 MOST_COMPLETIONS = 200
-
-
-def evaluating(base: type[Any], modules: dict[str, Any]) -> type[Any]:
-    """`base`, whose commands touch nothing but the thread they run in; for nested debuggers as well.
-
-    `modules` are the process's own, imported before anything was stopped.
-    """
-    format_exception_only = modules["traceback"].format_exception_only
-    variables = Variables()
-
-    class Evaluating(base):  # type: ignore[misc]
-        #: (our displayhook, the program's) while a statement is evaluated
-        hooked: tuple[Any, Any] | None = None
-        frame_variables = variables
-
-        def default(self, line: str) -> None:
-            """Evaluate a line of Python in the frame, without replacing anything that other threads use."""
-            text = line[1:].lstrip() if line[:1] == "!" else line
-            frame = self.curframe
-            names = variables.read(frame)
-            try:
-                try:
-                    code = compile(text, "<stdin>", "eval")
-                except SyntaxError:
-                    try:
-                        closure = getattr(self, "_exec_in_closure", None)
-                        if not closure or not closure(text, frame.f_globals, names):
-                            self._execute(compile(text + "\n", "<stdin>", "single"), frame.f_globals, names)
-                    finally:
-                        variables.write(frame)
-                else:
-                    value = eval(code, frame.f_globals, names)
-                    if value is not None:
-                        self.message(repr(value))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                self.error(format_exception_only(type(error), error)[-1].strip())
-
-        def error(self, text: str) -> None:
-            """Of an exception that is being handled here: it may not be the operator's."""
-            self.own_session.take_foreign(sys.exc_info()[1])
-            super().error(text)
-
-        def _execute(self, code: Any, module_globals: dict[str, Any], names: Any) -> None:
-            """A statement; the values of expressions in it go to the operator, other threads' to whom they belong."""
-            ident, here, before = self.own_session.ident, self.own_session.ident(), sys.displayhook
-
-            def show(value: object) -> None:
-                if ident() != here:
-                    before(value)
-                elif value is not None:
-                    self.message(repr(value))
-
-            self.hooked = show, before
-            sys.displayhook = show
-            try:
-                exec(code, module_globals, names)
-            finally:
-                if sys.displayhook is show:
-                    sys.displayhook = before
-                self.hooked = None
-
-        def do_interact(self, _arg: str) -> None:
-            """interact
-            Run Python, with copies of the frame's variables; exit() comes back.
-            """
-            # not code.interact: it imports readline, and leaves `_`, sys.ps1 and sys.last_exc for all to see
-            frame = self.curframe
-            names = {**frame.f_globals, **variables.read(frame)}
-            self.message("*interactive: exit() comes back*")
-            while True:
-                self.stdout.write(">>> ")
-                text = self.stdin.readline()
-                if text.strip() in ("exit()", "quit()") or not text:
-                    return
-                try:
-                    self._execute(compile(text.rstrip() + "\n", "<console>", "single"), names, names)
-                except KeyboardInterrupt:
-                    self.message("KeyboardInterrupt")
-                except BaseException as error:
-                    self.own_session.take_foreign(error)
-                    lines = modules["traceback"].format_exception(type(error), error, below_us(error.__traceback__))
-                    self.message("".join(lines).rstrip())
-
-        def do_run(self, _arg: str) -> None:
-            """run | restart
-            Not here: the program is a live one.
-            """
-            self.error("a live program is not restarted")
-
-        do_restart = do_run
-
-        def help_pdb(self) -> None:  # pdb's own starts a pager on the terminal of the server
-            self.message(modules["pdb"].__doc__ or "")
-
-    return Evaluating
 
 
 def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
@@ -147,7 +50,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             #: what was raised where the thread is stopped
             self.exception: BaseException | None = None
             self.depth = 0
-            super().__init__(stdin=session.console, stdout=session.console, nosigint=True, readrc=False)
+            super().__init__(
+                stdin=session.dialogue.console, stdout=session.dialogue.console, nosigint=True, readrc=False
+            )
             self.use_rawinput = 0
             self.pyrepl_input = None
             self.colorize = session.options["color"]  # Python 3.14 and later
@@ -213,14 +118,14 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 return local if not self.tracing.active else self.trace_dispatch
             wanted = None
             if frame.f_code.co_filename[:13] != OWN_FILES and not session.ended:
-                told = self.told = (frame, frame.f_lineno) if session.will_tell(frame, event) else None
+                told = self.told = (frame, frame.f_lineno) if session.points.will_tell(frame, event) else None
                 with tables:
                     try:
                         wanted = safe.trace_dispatch(self, frame, event, arg)
                     except BaseException as error:
                         session.failed(error)
                 if told is not None and (
-                    prompts == self.prompts or session.ended or not session.will_tell(frame, event)
+                    prompts == self.prompts or session.ended or not session.points.will_tell(frame, event)
                 ):
                     self.told = None
             if self.going or session.ended or (event == "return" and frame.f_back is None and not suspends(frame)):
@@ -240,9 +145,13 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self.prompts += 1
             self.session.before_prompt(frame)
             try:
-                super().interaction(frame, traceback, *more)
+                self.converse(frame, traceback, *more)
             finally:
                 self.session.after_prompt()
+
+        def converse(self, frame: FrameType, traceback: Any, *more: Any) -> None:
+            """The prompt itself, as pdb has it."""
+            super().interaction(frame, traceback, *more)
 
         def _set_stopinfo(
             self, stopframe: Any, returnframe: Any, stoplineno: int = 0, *more: Any, **named: Any
@@ -269,9 +178,9 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
         ) -> Any:
             filename = self.canonic(filename)
             if funcname is not None:
-                line = self.session.first_line(filename, lineno)
+                line = self.session.points.first_line(filename, lineno)
                 self.moved[filename, lineno], lineno = line, line
-            problem = self.session.arm(filename, lineno)
+            problem = self.session.points.arm(filename, lineno)
             return problem or super().set_break(filename, lineno, temporary, cond, None)
 
         def get_breaks(self, filename: str, lineno: int) -> Any:
@@ -320,15 +229,15 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             interrupts = Interrupts(OperatorInterrupt)
             try:
                 try:
-                    self.session.evaluating(interrupts)
+                    self.session.dialogue.evaluating(interrupts)
                     interrupts.begin(self.session.thread_ident())
                     return super().onecmd(line)
                 finally:
                     interrupts.end()
-                    self.session.evaluated(interrupts, self.breaks)
+                    self.session.evaluated(self.breaks)
             except KeyboardInterrupt:
                 interrupts.finish()
-                self.session.evaluated(interrupts, self.breaks)
+                self.session.evaluated(self.breaks)
                 self.message("*** KeyboardInterrupt")
                 return bool(self.session.ended)
             except (Exception, SystemExit) as error:  # a fault of the command, or exit() in "interact"
@@ -409,59 +318,6 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
     if not hasattr(base, "do_exceptions"):  # before Python 3.13
         LivePdb.do_exceptions = LivePdb.earlier_exceptions
     return LivePdb
-
-
-class WithoutReadline:
-    """In the block ``readline`` cannot be imported: it would take over a terminal, and handle SIGWINCH."""
-
-    def __enter__(self) -> None:
-        self._absent = "readline" not in sys.modules
-        if self._absent:
-            sys.modules["readline"] = None  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        if self._absent and sys.modules.get("readline") is None:
-            sys.modules.pop("readline", None)
-
-
-class Tables:
-    """bdb keeps its breakpoints in its class, for all debuggers of the process: ours are there only in the block."""
-
-    def __init__(self, owner: type[Any]) -> None:
-        self._owner = owner
-        self._ours: tuple[Any, ...] = (1, {}, [None])
-        self._theirs: tuple[Any, ...] = ()
-        self._depth = 0
-
-    # without a loop or a call of Python code, so that no other thread can come in between
-
-    def __enter__(self) -> Tables:
-        self._depth += 1
-        if self._depth == 1:
-            owner = self._owner
-            self._theirs = owner.next, owner.bplist, owner.bpbynumber
-            owner.next, owner.bplist, owner.bpbynumber = self._ours
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            owner = self._owner
-            self._ours = owner.next, owner.bplist, owner.bpbynumber
-            owner.next, owner.bplist, owner.bpbynumber = self._theirs
-
-    def abandon(self) -> None:
-        """The thread that is in the block is no more."""
-        if self._depth:
-            self._depth = 1
-            self.__exit__()
-
-
-def below_us(traceback: Any) -> Any:
-    """What of it is not ours."""
-    while traceback is not None and traceback.tb_frame.f_code.co_filename[:13] == OWN_FILES:
-        traceback = traceback.tb_next
-    return traceback
 
 
 def outermost(frame: FrameType) -> FrameType:

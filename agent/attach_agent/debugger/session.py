@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import posix
 import sys
 import time
 
 from ..errors import AgentError
-from ..interrupts import Interrupts
 from .awaiting import awaiting
 from .breakpoints import Breakpoints
-from .breakpoints.conditions import Conditions
 from .breakpoints.logpoints import Logpoint
 from .capture import Capture
-from .console import LOOK, Console
-from .foreign import OperatorInterrupt, is_of_program
+from .dialogue import Dialogue
+from .foreign import is_of_program
 from .inspection import Inspection, inspecting
 from .joining import Joining
 from .live_pdb import live
-from .mailbox import Mailbox
+from .points import Points
 from .stopping import Stopping
 from .watchdogs import Watchdog
 
@@ -28,16 +25,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .debugger import Debugger
-
-#: Texts that wait to be fetched, in characters: who prints more waits, as long as the operator is there.
-MOST_WAITING = 1 << 22
-#: Events that one answer carries.
-MOST_EVENTS = 500
-#: Longest time that a completion may take, in seconds.
-COMPLETING = 2.0
-#: One text of an answer, in characters, about; and how long the beginning of a line is kept back, in seconds.
-LONGEST_TEXT = 1 << 16
-HOLD = 0.05
 
 WAITING, STOPPED, RUNNING, CLOSED = "waiting", "stopped", "running", "closed"
 INSPECTING = "inspecting"
@@ -61,30 +48,20 @@ class Session:
         self.state = WAITING
         #: why it is over, or ""
         self.ended = ""
-        self.events = Mailbox(debugger.new_lock)
-        self._waiting_text = 0
-        self._lines = Mailbox(debugger.new_lock)
         self._over = debugger.new_lock()
         self._over.acquire()
-        self.console = Console(self)
         #: held by the thread that is stopped or steps
         self._turn = debugger.new_lock()
         self._turn_of = self._last = 0
         self._stopped_at = self._stopped_seconds = 0.0
         self._why = ""
-        self._interrupts: Any = None
-        #: several of our threads may interrupt; the stopped one never takes this
-        self._interrupting = debugger.new_lock()
-        self._pid = posix.getpid()
-        self._tell_commands = True
-        self._held = ""
         self._stuck = False
         #: how often a thread came to a breakpoint while another one was stopped
         self.passed_by = 0
         #: what a signal handler of the program raised while its thread was stopped
         self.foreign: BaseException | None = None
-        self._armed: set[tuple[str, int]] = set()
         self.inspection: Inspection | None = None
+        self.dialogue = Dialogue(self)
 
     # ---- the beginning ----
 
@@ -98,12 +75,11 @@ class Session:
             text = "%s cannot be made: %s: %s" % (base.__qualname__, type(error).__name__, error)
             raise AgentError("pdbcls", text) from None
         self.pdb.rcLines = list(options["commands"])
-        self.conditions = Conditions(self.note)
         self.logpoint = Logpoint(options["log"], options["max_hits"], options["rate"]) if options["log"] else None
         self.stopping = Stopping(importer, self.debugger.pause)
         self.breakpoints = Breakpoints(importer, self.debugger.pause, self.on_line, self.on_exception)
-        self.breakpoints.on_function = self.function_armed
-        self.capture = Capture(importer, self.ident, self.write, self.console)
+        self.points = Points(self, self.breakpoints)
+        self.capture = Capture(importer, self.ident, self.dialogue.write, self.dialogue.console)
         self.joining = Joining(importer, self)
         self.watchdog = Watchdog(importer, self, options)
 
@@ -117,9 +93,9 @@ class Session:
         self.capture.open()
         self.joining.open()
         for filename, line, condition, hits, once in options["breaks"]:
-            self._break(filename, line, condition, hits, once)
+            self.points.add(filename, line, condition, hits, once)
         for text in options["functions"]:
-            self._break_function(text)
+            self.points.add_function(text)
         if options["exception"]:
             self.breakpoints.arm_exceptions(options["exception"])
         slow = self.breakpoints.expected_slowdown()
@@ -145,33 +121,22 @@ class Session:
     # ---- what both sides use ----
 
     def put(self, kind: str, *values: Any) -> None:
-        """An event for the operator. Text waits while too much of it has not been fetched, if a prompt is shown."""
-        if kind in ("out", "err"):
-            while self._waiting_text > MOST_WAITING and not self.ended and self.state in (STOPPED, INSPECTING):
-                self.debugger.pause(0.02)
-            if self._waiting_text > MOST_WAITING:
-                return
-            self._waiting_text += len(values[0])
-        self.events.put((kind, *values))
-
-    def write(self, stream: int, data: bytes) -> None:
-        """What the stopped thread prints, 1 for stdout and 2 for stderr."""
-        text = data.decode("utf-8", "backslashreplace")
-        if stream == 1:
-            self.console.write(text)
-        else:
-            self.put("err", text)
+        """An event for the operator."""
+        self.dialogue.put(kind, *values)
 
     def note(self, text: str) -> None:
         """A line of ours for the operator."""
-        self.put("note", text)
+        self.dialogue.note(text)
+
+    def is_at_prompt(self) -> bool:
+        """Whether a thread waits for the operator, or evaluates for it."""
+        return not self.ended and self.state in (STOPPED, INSPECTING)
 
     def close(self, reason: str) -> None:
         """From here on nothing stops any more, and what is stopped goes on. Any thread, any number of times."""
         if not self.ended:
             self.ended = reason
-        self._lines.wake()
-        self.events.wake()
+        self.dialogue.wake()
         try:
             self._over.release()
         except RuntimeError:  # released already
@@ -180,7 +145,7 @@ class Session:
     def failed(self, error: BaseException) -> None:
         """A fault of ours, of pdb or of the operator's class: the program does not see it."""
         if type(error) is KeyboardInterrupt or is_of_program(error):
-            self._keep_foreign(error)
+            self.keep_foreign(error)
             return
         self.close("error")
         try:
@@ -197,14 +162,14 @@ class Session:
         """Of an exception that ended an evaluation: one of a signal handler of the program ends the session."""
         if is_of_program(error):
             assert error is not None
-            self._keep_foreign(error)
+            self.keep_foreign(error)
 
     def end_by(self, error: BaseException | None) -> None:
         """A task of the program has raised what ends the program."""
         assert error is not None
-        self._keep_foreign(error, "a task")
+        self.keep_foreign(error, "a task")
 
-    def _keep_foreign(self, error: BaseException, what: str = "a signal handler") -> None:
+    def keep_foreign(self, error: BaseException, what: str = "a signal handler") -> None:
         """It comes out of the line of the program where the thread is stopped."""
         self.foreign = error
         self.close("%s of the program raised %s" % (what, type(error).__name__))
@@ -222,7 +187,7 @@ class Session:
             if told[1] == frame.f_lineno:  # a step has stopped here, and maybe it was the last one
                 return frame.f_trace
         try:
-            found = self._effective(frame)
+            found = self.points.effective(frame)
         except Exception as error:  # a fault of ours
             self.failed(error)
             return frame.f_trace
@@ -236,23 +201,6 @@ class Session:
                 self.close("%d lines were logged" % self.logpoint.hits)
             return frame.f_trace
         return self.stop(frame, "breakpoint %d" % found.number, found)
-
-    def _effective(self, frame: FrameType) -> Any:
-        """The breakpoint that says this line is to stop at, as bdb.effective; a condition that fails is false."""
-        with self.pdb.tables:
-            key = self._key(frame)
-            tables = self.modules["bdb"].Breakpoint.bplist
-            for breakpoint in list(tables.get(key, ())):
-                if not breakpoint.enabled:
-                    continue
-                if breakpoint.cond and not self.conditions.evaluate(breakpoint.cond, frame):
-                    continue
-                breakpoint.hits += 1
-                if breakpoint.ignore > 0:
-                    breakpoint.ignore -= 1
-                    continue
-                return breakpoint
-        return None
 
     def on_exception(self, frame: FrameType, exception: BaseException) -> None:
         self.stop(frame, "exception %s" % type(exception).__name__, None, exception)
@@ -301,8 +249,6 @@ class Session:
         self._turn_of = ident
 
     def before_prompt(self, frame: FrameType) -> None:
-        if self.inspection is not None:  # nothing has stopped
-            return
         self.state = STOPPED
         self._stopped_at = time.monotonic()
         code = frame.f_code
@@ -313,8 +259,6 @@ class Session:
         self.watchdog.stopped()
 
     def after_prompt(self) -> None:
-        if self.inspection is not None:
-            return
         self.capture.resume(not (self.pdb.going or self.ended))
         self._stopped_seconds += time.monotonic() - self._stopped_at
         self.state = RUNNING
@@ -336,116 +280,10 @@ class Session:
     def note_resumed(self) -> None:
         self.put("resumed", time.monotonic() - self._stopped_at)
 
-    def ask(self, prompt: str) -> str:
-        """In the stopped thread: the operator's next line; "" at the end of the session."""
-        if self._tell_commands:
-            self._tell_commands = False
-            self.put("prompt", prompt, self.pdb.command_names())
-        else:
-            self.put("prompt", prompt, ())
-        self.watchdog.asked()
-        try:
-            while not self.ended:
-                try:
-                    item = self._lines.take() if self._lines.wait(LOOK) else None
-                    if item is None:
-                        self.debugger.look_after(self)
-                    elif item[0] == "line":
-                        return str(item[1])
-                    else:
-                        self._complete(*item[1:])
-                except OperatorInterrupt:
-                    if self._interrupts is not None:  # of a command that asks for more
-                        raise
-        except OperatorInterrupt:
-            raise
-        except BaseException as error:  # a signal handler of the program has raised what is meant for its own code
-            self._keep_foreign(error)
-        finally:
-            self.watchdog.answered()
-        return ""
-
-    def _complete(self, arguments: tuple[Any, ...], reply: Mailbox) -> None:
-        names: tuple[str, ...] = ()
-        interrupts = Interrupts(OperatorInterrupt)
-        try:
-            try:
-                self._interrupts = interrupts
-                interrupts.begin(self._turn_of)
-                names = self.pdb.completions(*arguments)
-            finally:
-                interrupts.end()
-                self._interrupts = None
-        except KeyboardInterrupt:
-            interrupts.finish()
-            self._interrupts = None
-        except Exception:  # of a property, for instance
-            pass
-        reply.put(names)
-
-    def evaluating(self, interrupts: Any) -> Any:
-        """From now on `interrupts` are what Ctrl-C of the operator sends to; returns what they were."""
-        before, self._interrupts = self._interrupts, interrupts
-        return before
-
-    def evaluated(self, _interrupts: Interrupts, breaks: dict[str, Any]) -> None:
-        self._interrupts = None
-        if posix.getpid() != self._pid:  # a child that the operator's code has forked: nothing else runs in it
-            posix._exit(0)
-        self._disarm_all_but({(file, line) for file in list(breaks) for line in list(breaks[file])})
-
-    # ---- breakpoints ----
-
-    def _break(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
-        """One of the operator's options; AgentError if it cannot be."""
-        filename, line = self.breakpoints.place(filename, line)
-        self.breakpoints.arm(filename, line)
-        self._add(filename, line, condition, hits, once)
-
-    def _break_function(self, text: str) -> None:
-        module, _, qualname = text.partition(":")
-        place = self.breakpoints.arm_function(module, qualname)
-        if place is not None:
-            self.function_armed(*place)
-        else:
-            self.note("module %s is not there yet: %s stops when it is called" % (module, text))
-
-    def function_armed(self, filename: str, line: int) -> None:
-        self._add(filename, line, "", 0, False)
-
-    def _add(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
-        """Into pdb's tables, so that its commands know it."""
-        self._armed.add((self.pdb.canonic(filename), line))
-        with self.pdb.tables:
-            breakpoint = self.pdb.add_breakpoint(filename, line, once, condition or None)
-            breakpoint.ignore = max(hits - 1, 0)
-        self.note("breakpoint %d at %s:%d" % (breakpoint.number, filename, line))
-
-    def arm(self, filename: str, line: int) -> str:
-        """Returns why not, if it cannot be."""
-        try:
-            self.breakpoints.arm(filename, line)
-        except AgentError as error:
-            return error.message
-        self._armed.add((self.pdb.canonic(filename), line))
-        return ""
-
-    def first_line(self, filename: str, line: int) -> int:
-        """Of the function that begins there, the first line of its body."""
-        return int(self.breakpoints.first_line(filename, line))
-
-    def _disarm_all_but(self, wanted: set[tuple[str, int]]) -> None:
-        for filename, line in self._armed - wanted:
-            self._armed.discard((filename, line))
-            self.breakpoints.disarm(filename, line)
-
-    def will_tell(self, frame: FrameType, event: str) -> bool:
-        """Whether an armed breakpoint is about to tell of this line too."""
-        return event == "line" and sys.version_info >= (3, 12) and bool(self._armed) and self._key(frame) in self._armed
-
-    def _key(self, frame: FrameType) -> tuple[str, int]:
-        """What this line is called in pdb's tables, and in `_armed`."""
-        return self.pdb.canonic(self.breakpoints.armed_as(frame.f_code.co_filename)), frame.f_lineno or 0
+    def evaluated(self, breaks: dict[str, Any]) -> None:
+        """A command of the operator's has come to its end; `breaks` are pdb's breakpoints now."""
+        self.dialogue.evaluated()
+        self.points.disarm_all_but({(file, line) for file in list(breaks) for line in list(breaks[file])})
 
     # ---- in our threads ----
 
@@ -456,7 +294,7 @@ class Session:
             ("since", self.since),
             ("thread", self._thread_name()),
             ("stopped_seconds", self.stopped_seconds()),
-            ("breakpoints", tuple(sorted(self._armed))),
+            ("breakpoints", self.points.all()),
         )
 
     def _thread_name(self) -> str:
@@ -491,50 +329,6 @@ class Session:
         self.watchdog.closed()
         self.state = CLOSED
 
-    def feed(self, text: str) -> None:
-        self._lines.put(("line", text if text.endswith("\n") else text + "\n"))
-
-    def interrupt(self) -> str:
-        """KeyboardInterrupt in the operator's evaluation; "idle" if there is none, else why it cannot be, or ""."""
-        with self._interrupting:
-            interrupts = self._interrupts
-            return "idle" if interrupts is None else interrupts.send()
-
-    def complete(self, *arguments: Any) -> tuple[str, ...]:
-        if self.state not in (STOPPED, INSPECTING) or self._interrupts is not None:
-            return ()
-        reply = Mailbox(self.debugger.new_lock)
-        self._lines.put(("complete", arguments, reply))
-        names = reply.take(COMPLETING)
-        if names is None:
-            self.interrupt()
-            return ()
-        return tuple(names)
-
-    def read(self, seconds: float) -> tuple[tuple[Any, ...], ...]:
-        """What has happened, waited for `seconds` at most; texts of one kind are joined. For one reader.
-
-        The beginning of a line is kept back for a moment: it may be a prompt.
-        """
-        self.events.wait(min(seconds, HOLD if self._held else 1.0))
-        events = self.events.take_all(MOST_EVENTS)
-        held, self._held = self._held, ""
-        found: list[Any] = [("out", held)] if held else []
-        for event in events:
-            last = found[-1] if found else ("", "")
-            if event[0] in ("out", "err"):
-                self._waiting_text -= len(event[1])
-                if last[0] == event[0] and len(last[1]) < LONGEST_TEXT:
-                    found[-1] = event[0], last[1] + event[1]
-                    continue
-            elif event[0] == "prompt" and last[0] == "out" and event[1] and last[1].endswith(event[1]):
-                found[-1] = "out", last[1][: -len(event[1])]
-            found.append(event)
-        if events and found[-1][0] == "out":
-            text, end, self._held = found[-1][1].rpartition("\n")
-            found[-1] = "out", text + end
-        return tuple([event for event in found if event != ("out", "")])
-
     def keep(self) -> None:
         """Our thread: wait for the end, then let the stopped thread go on and take everything back."""
         while not self.ended:
@@ -543,8 +337,8 @@ class Session:
         self.breakpoints.close()
         told = time.monotonic() + 1.0
         while self._turn_of:
-            self.interrupt()
-            self._lines.wake()
+            self.dialogue.interrupt()
+            self.dialogue.wake()
             self.debugger.pause(0.002 if told else 0.1)
             if told and time.monotonic() > told:
                 told, self._stuck = 0.0, True

@@ -121,7 +121,9 @@ def _converse(session: Session, options: Options, patient: bool) -> int:
     """The exit code. `patient`: see `attach_cli.prompt.debugger.Debugger`."""
     from attach_cli.prompt.arrivals import Ended
     from attach_cli.prompt.debugger import Debugger
+    from attach_cli.prompt.editor import prepare
 
+    prepare()
     with session.debugging.open(options) as debug:
         dialogue = Debugger(
             debug, session.process.pid, _shown(options), options.wait, patient=patient, logs=bool(options.log)

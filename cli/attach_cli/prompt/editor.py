@@ -56,21 +56,33 @@ class Editor(Protocol):
     def close(self) -> None: ...
 
 
+def prepare() -> None:
+    """Import what `choose` will need: prompt_toolkit takes a while, in which nothing should stand still."""
+    _kind()
+
+
 def choose(history: str, complete: Completer) -> Editor:
     """The best there is for this stdin and stdout. `history` names what is remembered from one time to the next."""
+    kind = _kind()
+    return Plain() if kind is None else kind(History(history), complete)
+
+
+def _kind() -> Callable[[History, Completer], Editor] | None:
+    """What edits lines here; None where there is nothing to edit, or nothing that could."""
     if sys.stdin is None or not sys.stdin.isatty() or not console.to_terminal():
-        return Plain()
+        return None
     if os.environ.get("TERM") != "dumb":
         try:
             from attach_cli.prompt.toolkit import Toolkit
         except ImportError:  # prompt_toolkit is an extra
             pass
         else:
-            return Toolkit(History(history), complete)
+            return Toolkit
     try:
-        return Readline(History(history), complete)
+        import readline  # noqa: F401
     except ImportError:  # a Python that was built without it
-        return Plain()
+        return None
+    return Readline
 
 
 class Readline:

@@ -55,6 +55,14 @@ def recursing():
         deeper(300)
 
 
+# as a formatter would not leave it
+exec("def one_line():\n    while wanted is one_line: len('x')\n")
+
+
+def comprehending():
+    [None for _ in iter(lambda: wanted is comprehending, False)]
+
+
 def raising():
     while wanted is raising:
         try:
@@ -68,7 +76,7 @@ for number in range(2):
     started(beating, number)
 stopping = new_stopping()
 facts = {}
-for function in (calling, looping, sorting, generating, recursing, raising):
+for function in (calling, looping, sorting, generating, recursing, one_line, comprehending, raising):  # noqa: F821
     wanted = function
     thread = started(function)
     stops = []

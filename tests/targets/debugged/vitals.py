@@ -74,6 +74,10 @@ def _import(number):
 STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
+def _outermost_modules():
+    return [(name, module) for name, module in list(sys.modules.items()) if "." not in name]
+
+
 def _is_standard(module):
     file = getattr(module, "__file__", None)
     if file is None:
@@ -87,7 +91,7 @@ def look():
     return {
         "interior": interior.look(),
         "tracers": sorted(set(tracers.values())),
-        "strange": sorted(name for name, module in list(sys.modules.items()) if not _is_standard(module)),
+        "strange": sorted(name for name, module in _outermost_modules() if not _is_standard(module)),
         "identities": [id(thing) for thing in things],
     }
 

@@ -23,6 +23,7 @@ from .claims import Claims
 from .making import Tracers
 from .neighbours import (
     behind,
+    behind_breakpoint,
     name_of,
     refuse_audit_hooks,
     refuse_debugger,
@@ -184,9 +185,10 @@ class TracerCollector:
         self._claims.raise_pending()
         front = sys.gettrace()
         current = behind(front)
-        if current is not self._entry:  # another tool has come to this thread since we marked the frame
+        # another tool has come to this thread since we marked the frame
+        if behind_breakpoint(front) is not self._entry:
             frame.f_trace = current if id(current) in self._tracers.by_id else None
-            if frame.f_trace is not None:  # a breakpoint, which does not take the thread
+            if frame.f_trace is not None:  # the debugger, which does not take the thread
                 current(frame, event, arg)
             return
         if front is not current:

@@ -16,7 +16,7 @@ import sys
 from _weakref import ref
 
 from ...errors import AgentError
-from .neighbours import behind, stand_in_front
+from .neighbours import behind_breakpoint, stand_in_front
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Greenlets:
     def _switched(self, origin: Any, target: Any) -> None:
         tracers = self._tracers[self._thread()]
         front = sys.gettrace()
-        current = behind(front)
+        current = behind_breakpoint(front)
         left = tracers.get(id(origin))
         if left is not None and left[1] is not current:  # it has run without its tracer, which has lost its way
             del tracers[id(origin)]
@@ -174,7 +174,7 @@ class Greenlets:
 
     def _failed(self) -> None:
         """An exception comes out of the hook, perhaps of a signal handler: greenlet does not call it again."""
-        if self._is_mine(behind(sys.gettrace())):
+        if self._is_mine(behind_breakpoint(sys.gettrace())):
             self._come_to_entry()
         self._drop(self._thread())
 
@@ -182,7 +182,7 @@ class Greenlets:
         """Somebody has put another hook there, or the thread has ended."""
         if self._hooks.get(thread) is not gone:
             return
-        if self._thread() == thread and self._is_mine(behind(sys.gettrace())):
+        if self._thread() == thread and self._is_mine(behind_breakpoint(sys.gettrace())):
             self._come_to_entry()
         self._drop(thread)
 

@@ -92,8 +92,13 @@ def is_over(item: Any) -> bool:
 _COVERAGE = __file__.rpartition("tracer/")[0]
 
 
+def behind_breakpoint(item: Any) -> Any:
+    """As `behind`, but only of a trace function that can `stand_in_front` again: pdb keeps a thread that it traces."""
+    return behind(item) if type(item) is type(behind) and "live_attach_again" in item.__dict__ else item
+
+
 def stand_in_front(front: Any) -> None:
-    """Have `front`, which `behind` sees through, stand before what traces this thread by now."""
+    """Have `front`, of a breakpoint, stand before what traces this thread by now."""
     sys.settrace(front.live_attach_again(sys.gettrace()))
 
 

@@ -180,7 +180,10 @@ class TracingEngine:
                 self._hook = entries.before(hook, self._states.trampoline)
                 set_thread_hook(hook, self._hook)
             for item, function in self._states.traced():
-                if not entries.has(item) and not is_of_debugger(item) and callable(item):
+                if entries.has(item):
+                    if is_over(behind(item)):
+                        self._states.replace([item], entries.alone)
+                elif not is_of_debugger(item) and callable(item):
                     self._states.replace([item], entries.before(item, function))
             self._states.install(entries.alone)
             if sys.version_info >= (3, 10) and "greenlet" in sys.modules:

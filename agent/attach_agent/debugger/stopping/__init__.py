@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: For so long `Stopping.request` looks whether the thread stops or is blocked, in seconds.
 PATIENCE = 0.1
-#: After this time code that C code calls is watched as well, until `PATIENCE` is over.
+#: After this time loops within one line are watched as well, and, until `PATIENCE` is over, code that C code calls.
 _WIDEN_AFTER = 0.03
 #: How long a thread that has come first may take for what is a few lines, in seconds, if it has to wait for the GIL.
 _SETTLING = 2.0
@@ -128,14 +128,16 @@ class Stopping:
         widened = False
         while request.open and time.monotonic() - start < PATIENCE:
             if sight.is_blocked():
-                engine.narrow()
+                engine.ignore_starts()
+                engine.watch_jumps()
                 return self._wake(request, sight)
             if not widened and time.monotonic() - start > _WIDEN_AFTER:
                 widened = True
-                engine.widen()
+                engine.watch_starts()
+                engine.watch_jumps()
             self._pause(0.0005)
             engine.look_again()
-        engine.narrow()
+        engine.ignore_starts()
         return ""
 
     def _wake(self, request: Request, sight: Sight) -> str:

@@ -17,7 +17,7 @@ from .request import CODE, has_room, is_passed_by
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any
 
     from .request import Request
@@ -37,17 +37,24 @@ class Monitored:
         self._monitoring = getattr(sys, "monitoring")  # noqa: B009  (unknown to type checkers before 3.12)
         self._events = self._monitoring.events
         self._tool = -1
+        #: What is watched of a code object.
+        self._local: int = self._events.LINE
         #: What is watched, or about to be, by id: code objects of different files may compare equal.
         self._codes: dict[int, CodeType] = {}
-        self._on_line, self._on_start = self._callbacks(who, wanted)
+        on_line, on_jump, on_start = self._callbacks(who, wanted)
+        self._on = {
+            self._events.LINE: on_line,
+            self._events.JUMP: on_jump,
+            self._events.PY_START: on_start,
+            self._events.PY_RESUME: on_start,
+        }
 
     def arm(self) -> None:
         """Raises AgentError ``monitoring-busy`` if other tools hold all tool ids."""
         monitoring = self._monitoring
         self._tool = take_tool_id(monitoring)
-        monitoring.register_callback(self._tool, self._events.LINE, self._on_line)
-        monitoring.register_callback(self._tool, self._events.PY_START, self._on_start)
-        monitoring.register_callback(self._tool, self._events.PY_RESUME, self._on_start)
+        for event, callback in self._on.items():
+            monitoring.register_callback(self._tool, event, callback)
         self._watch([CODE])
         self.look_again()
 
@@ -55,14 +62,19 @@ class Monitored:
         """Watch also what the thread has entered since."""
         self._watch([frame.f_code for frame in stack(self._request.ident)])
 
-    def widen(self) -> None:
+    def watch_jumps(self) -> None:
+        """Watch also loops within one line, which have no events of lines."""
+        self._local |= self._events.JUMP
+        self._set(list(self._codes.values()))
+
+    def watch_starts(self) -> None:
         """Watch also what it enters next: C code, as the loop of a library, may never come back to its stack.
 
         That costs every thread a callback for each function that it calls.
         """
         self._change(self._monitoring.set_events, (self._tool,), (self._events.PY_START | self._events.PY_RESUME,))
 
-    def narrow(self) -> None:
+    def ignore_starts(self) -> None:
         self._change(self._monitoring.set_events, (self._tool,), (0,))
 
     def is_armed(self) -> bool:
@@ -76,7 +88,7 @@ class Monitored:
         monitoring.set_events(tool, 0)
         for code in list(self._codes.values()):
             monitoring.set_local_events(tool, code, 0)
-        for event in (self._events.LINE, self._events.PY_START, self._events.PY_RESUME):
+        for event in self._on:
             monitoring.register_callback(tool, event, None)
         self._tool = -1
         monitoring.free_tool_id(tool)  # no signal handler runs between these two lines
@@ -85,12 +97,15 @@ class Monitored:
         new = [code for code in codes if id(code) not in self._codes]
         new = [code for code in new if code is CODE or not is_passed_by(code.co_filename)]
         self._codes.update({id(code): code for code in new})
+        self._set(new)
+
+    def _set(self, codes: list[CodeType]) -> None:
         # since 3.13 the line of code that has one only, as that of a lambda, is reported if its start is watched, too
-        short = [code for code in new if has_one_line(code)]
-        long = [code for code in new if not has_one_line(code)]
-        both = self._events.LINE | self._events.PY_START
+        short = [code for code in codes if has_one_line(code)]
+        long = [code for code in codes if not has_one_line(code)]
+        both = self._local | self._events.PY_START
         self._change(self._monitoring.set_local_events, (self._tool,), short, (both,))
-        self._change(self._monitoring.set_local_events, (self._tool,), long, (self._events.LINE,))
+        self._change(self._monitoring.set_local_events, (self._tool,), long, (self._local,))
 
     def _change(self, function: Callable[..., object], *arguments: Iterable[Any]) -> None:
         """Call `function` with each combination of the arguments, if the request is still open.
@@ -103,24 +118,35 @@ class Monitored:
 
     # ---- in the target's threads: never DISABLE, which would be for all of them ----
 
-    def _callbacks(self, who: Callable[[], int], wanted: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    def _callbacks(self, who: Callable[[], int], wanted: int) -> tuple[Callable[..., None], ...]:
         request = self._request
 
-        def on_line(_code: CodeType, _line: int) -> None:
-            if who() != wanted or not has_room() or not request.fire():
+        def stop(frame: FrameType) -> None:
+            if not request.fire():
                 return
             try:
                 self.disarm()
             finally:  # a signal handler of the program has raised an exception, perhaps
                 self.disarm()
-            frame = sys._getframe(1)
             request.call(frame.f_back if frame.f_code is CODE and frame.f_back else frame)
+
+        def on_line(_code: CodeType, _line: int) -> None:
+            if who() == wanted and has_room():
+                stop(sys._getframe(1))
+
+        def on_jump(code: CodeType, offset: int, destination: int) -> None:
+            if who() == wanted and has_room() and line_at(code, offset) == line_at(code, destination):
+                stop(sys._getframe(1))
 
         def on_start(code: CodeType, _offset: int) -> None:
             if who() == wanted and has_room():
                 self._watch([code])
 
-        return on_line, on_start
+        return on_line, on_jump, on_start
+
+
+def line_at(code: CodeType, offset: int) -> int | None:
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
 def has_one_line(code: CodeType) -> bool:

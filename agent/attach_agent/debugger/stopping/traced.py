@@ -53,10 +53,13 @@ class Traced:
     def look_again(self) -> None:
         """What the thread enters is traced anyhow."""
 
-    def widen(self) -> None:
-        """The same."""
+    def watch_jumps(self) -> None:
+        """Jumps back are lines of their own."""
 
-    def narrow(self) -> None:
+    def watch_starts(self) -> None:
+        """They are events anyhow."""
+
+    def ignore_starts(self) -> None:
         """The same."""
 
     def is_armed(self) -> bool:

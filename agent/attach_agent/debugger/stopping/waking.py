@@ -159,8 +159,8 @@ class Waking:
     def _way_to_tell(self, number: int) -> tuple[int, Callable[[], object]]:
         """The signal whose entry of the table is to be ours, and what tells CPython that it has come.
 
-        Before 3.10 that is the handler in C of Python's signals itself, as SIGINT has it. Where it has not, nobody looks
-        at its entry but PyErr_SetInterrupt of the C-API.
+        Before 3.10 that is the handler in C of Python's signals, as SIGINT has it. Where it has not, its entry is
+        looked at by PyErr_SetInterrupt of the C-API only.
         """
         if sys.version_info >= (3, 10):
             return number, lambda: self._set_interrupt(number)
