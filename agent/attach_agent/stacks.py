@@ -12,14 +12,14 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from _operator import attrgetter, itemgetter
+from _operator import attrgetter, contains, itemgetter
 from itertools import accumulate, chain, compress, repeat, starmap, takewhile, tee
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
-    from typing import Any, Iterator
+    from typing import Any, Iterable, Iterator
 
 #: How long `wait_until_left` waits, in seconds.
 PATIENCE = 2.0
@@ -104,6 +104,12 @@ def heap(wanted: Callable[[Iterator[type[Any]]], Iterator[bool]], pause: Callabl
             del chunk
             pause(0.0005)
             yield from found
+
+
+def heap_of(kinds: Iterable[type[Any]], pause: Callable[[float], object]) -> Iterator[Any]:
+    """`heap`, of these types. They are told by their addresses: a metaclass of the program may define ``__hash__``."""
+    wanted = frozenset(map(id, kinds))
+    return heap(lambda types: map(contains, repeat(wanted), map(id, types)), pause)
 
 
 def wait_until_left(codes: frozenset[int], pause: Callable[[float], object]) -> bool:

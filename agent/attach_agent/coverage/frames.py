@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from _operator import contains
-from itertools import repeat
 
-from ..stacks import current_stacks, greenlets, heap
+from ..stacks import current_stacks, greenlets, heap_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def suspended_code(pause: Callable[[float], object]) -> Iterator[tuple[CodeType,
     """Code and globals of generators and coroutines, each code object once."""
     kinds = suspended_kinds()
     seen: set[int] = set()
-    for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
+    for item in heap_of(kinds, pause):
         code = getattr(item, kinds[type(item)] + "code")
         if id(code) not in seen:
             frame = getattr(item, kinds[type(item)] + "frame")
@@ -91,7 +89,7 @@ def _frames_on_heap(pause: Callable[[float], object]) -> Iterator[FrameType]:
     """The frames of all generators and coroutines, and those that something else keeps."""
     kinds = suspended_kinds()
     kinds[type(sys._getframe())] = ""
-    for item in heap(lambda types: map(contains, repeat(kinds), types), pause):
+    for item in heap_of(kinds, pause):
         kind = kinds[type(item)]
         frame = getattr(item, kind + "frame") if kind else item
         if frame is not None:

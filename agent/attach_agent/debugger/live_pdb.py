@@ -50,6 +50,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             #: what was raised where the thread is stopped
             self.exception: BaseException | None = None
             self.depth = 0
+            #: the names of modules in which there are convenience variables; Python 3.12 and later
+            self.convenient: list[dict[str, Any]] = []
             super().__init__(
                 stdin=session.dialogue.console, stdout=session.dialogue.console, nosigint=True, readrc=False
             )
@@ -93,6 +95,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             """After a prompt: trace this thread if the operator steps, else leave it as it was."""
             session = self.session
             if self.going or session.ended:
+                while self.convenient:
+                    self.convenient.pop().pop("__pdb_convenience_variables", None)
                 local = self.tracing.local(frame)
                 self.tracing.end(frame)
                 session.left()
@@ -148,6 +152,12 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
                 self.converse(frame, traceback, *more)
             finally:
                 self.session.after_prompt()
+
+        def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
+            """pdb keeps ``$_frame`` and the like among the names of the program's modules: only until it goes on."""
+            super().set_convenience_variable(frame, name, value)
+            if not any(names is frame.f_globals for names in self.convenient):
+                self.convenient.append(frame.f_globals)
 
         def converse(self, frame: FrameType, traceback: Any, *more: Any) -> None:
             """The prompt itself, as pdb has it."""

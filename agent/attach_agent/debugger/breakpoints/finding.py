@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-from _operator import contains
-from itertools import repeat
 
 from ...coverage.frames import suspended_kinds
 from ...errors import AgentError
-from ...stacks import greenlets, heap, running_code
+from ...stacks import greenlets, heap_of, running_code
 from .lines import lines_of
 
 TYPE_CHECKING = False
@@ -38,7 +36,7 @@ def loaded_code(pause: Callable[[float], object]) -> dict[str, dict[int, CodeTyp
         add(code)
     wanted = suspended_kinds()
     wanted[_FUNCTION] = "__"
-    for item in heap(lambda types: map(contains, repeat(wanted), types), pause):
+    for item in heap_of(wanted, pause):
         add(getattr(item, wanted[type(item)] + ("code" if type(item) is not _FUNCTION else "code__")))
     if gc.get_freeze_count():  # what is hidden from the garbage collector, it does not list
         for function in _functions_of_modules():

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import _thread
 import sys
-from _operator import contains
-from itertools import repeat
 
 from ...coverage.frames import suspended_kinds
 from ...coverage.tracer.neighbours import behind, is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
-from ...stacks import current_stacks, greenlets, heap, running_code, wait_until_left
+from ...stacks import current_stacks, greenlets, heap_of, running_code, wait_until_left
 from .chaining import ChainedThreadStates
 from .entries import Entries
 from .local import Local, clear, is_of_debugger, is_plain
@@ -230,7 +228,7 @@ class TracingEngine:
             clear(frame)
         kinds = suspended_kinds()
         kinds[type(sys._getframe())] = ""
-        for item in heap(lambda types: map(contains, repeat(kinds), types), self._pause):
+        for item in heap_of(kinds, self._pause):
             kind = kinds[type(item)]
             found = getattr(item, kind + "frame") if kind else item
             if found is not None:
