@@ -12,10 +12,10 @@ import sys
 from _weakref import ref
 
 from ..errors import AgentError
+from ..frames import suspended_code
 from ..stacks import greenlets, running_code, wait_until_left
 from ..wire import LINE_BITS, arc
 from .branches import Branches
-from .frames import suspended_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

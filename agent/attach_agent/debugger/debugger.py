@@ -8,7 +8,7 @@ import time
 
 from ..errors import AgentError
 from ..idents import own_ident
-from .evaluation import WithoutReadline
+from .prompt.evaluation import WithoutReadline
 from .session import CLOSED, Session
 
 TYPE_CHECKING = False

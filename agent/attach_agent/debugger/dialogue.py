@@ -5,9 +5,9 @@ from __future__ import annotations
 import posix
 
 from ..interrupts import Interrupts
-from .console import LOOK, Console
-from .foreign import OperatorInterrupt
-from .mailbox import Mailbox
+from ..mailbox import Mailbox
+from .prompt.console import LOOK, Console
+from .prompt.foreign import OperatorInterrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

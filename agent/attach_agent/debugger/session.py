@@ -6,18 +6,18 @@ import sys
 import time
 
 from ..errors import AgentError
-from .awaiting import awaiting
 from .breakpoints import Breakpoints
 from .breakpoints.logpoints import Logpoint
 from .capture import Capture
 from .dialogue import Dialogue
-from .foreign import is_of_program
-from .inspection import Inspection, inspecting
 from .joining import Joining
-from .live_pdb import live
 from .points import Points
+from .prompt.awaiting import awaiting
+from .prompt.foreign import is_of_program
+from .prompt.inspection import Inspection, inspecting
+from .prompt.live_pdb import live
 from .stopping import Stopping
-from .watchdogs import Watchdog
+from .watching.watchdogs import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import _thread
 import sys
 from _contextvars import ContextVar
 
-from ..debugger.mailbox import Mailbox
 from ..errors import AgentError
 from ..interrupts import Interrupts
+from ..mailbox import Mailbox
 from ..run import DONE, EXIT, INTERRUPTED, MOST_WAITING, Run, exited, unblock_signals
 from ..source import OperatorSource
 from ..streams import STDERR

@@ -7,8 +7,8 @@ from _operator import contains, is_
 from _weakref import ref
 from itertools import chain, compress, repeat, tee
 
+from ...frames import suspended_kinds
 from ...stacks import heap, paused_collection
-from ..frames import suspended_kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,13 +15,8 @@ import _thread
 import sys
 
 from ...errors import AgentError
-from ...stacks import current_stacks, wait_until_left
-from ...threadmoves import thread_states
-from ..frames import clear_running, clear_suspended, refresh_line_numbers
-from . import greenlets, library
-from .claims import Claims
-from .making import Tracers
-from .neighbours import (
+from ...frames import clear_running, clear_suspended, refresh_line_numbers
+from ...neighbours import (
     behind,
     behind_breakpoint,
     name_of,
@@ -31,6 +26,11 @@ from .neighbours import (
     stand_in_front,
     thread_hook,
 )
+from ...stacks import current_stacks, wait_until_left
+from ...threadmoves import thread_states
+from . import greenlets, library
+from .claims import Claims
+from .making import Tracers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import sys
 from _weakref import ref
 
 from ...errors import AgentError
-from .neighbours import behind_breakpoint, stand_in_front
+from ...neighbours import behind_breakpoint, stand_in_front
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from ...neighbours import ended
 from ...wire import arc
-from .neighbours import ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 
-from ...coverage.frames import suspended_kinds
 from ...errors import AgentError
+from ...frames import suspended_kinds
 from ...stacks import greenlets, heap_of, running_code
 from .lines import lines_of
 

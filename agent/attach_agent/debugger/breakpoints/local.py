@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...coverage.tracer.neighbours import is_over
+from ...neighbours import is_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

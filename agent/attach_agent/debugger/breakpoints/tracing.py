@@ -10,9 +10,9 @@ from __future__ import annotations
 import _thread
 import sys
 
-from ...coverage.frames import suspended_kinds
-from ...coverage.tracer.neighbours import behind, is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...errors import AgentError
+from ...frames import suspended_kinds
+from ...neighbours import behind, is_over, refuse_audit_hooks, set_thread_hook, thread_hook
 from ...stacks import current_stacks, greenlets, heap_of, running_code, wait_until_left
 from .chaining import ChainedThreadStates
 from .entries import Entries

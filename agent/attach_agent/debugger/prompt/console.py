@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .dialogue import Dialogue
+    from ..dialogue import Dialogue
 
 #: Seconds after which a thread that waits for a line looks whether the session is over, whatever else fails.
 LOOK = 0.25

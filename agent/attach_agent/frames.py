@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..stacks import current_stacks, greenlets, heap_of
+from .stacks import current_stacks, greenlets, heap_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from __future__ import annotations
 import _thread
 import sys
 
-from ..errors import AgentError
-from ..looking.frames import locals_of
-from ..shell.awaiting import run_in_loop
-from ..stacks import current_places
-from ..streams import STREAMS, stand_ins
-from .capture.thread_streams import ThreadStreams
+from ...errors import AgentError
+from ...looking.frames import locals_of
+from ...shell.awaiting import run_in_loop
+from ...stacks import current_places
+from ...streams import STREAMS, stand_ins
+from ..capture.thread_streams import ThreadStreams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from .session import Session
+    from ..session import Session
 
 _OWN = "<live-attach>"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..coverage.tracer.neighbours import is_over
+from ...neighbours import is_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from ..interrupts import Interrupts
-from .breakpoints.postmortem import chain, subject, visible
+from ...interrupts import Interrupts
+from ..breakpoints.postmortem import chain, subject, visible
 from .evaluation import OWN_FILES, WithoutReadline, evaluating
 from .foreign import OperatorInterrupt
 from .tables import Tables
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from .session import Session
+    from ..session import Session
 
 MOST_COMPLETIONS = 200
 

@@ -7,7 +7,7 @@ import posix
 import sys
 import time
 
-from ..errors import AgentError
+from ...errors import AgentError
 from .forking import watch
 from .heartbeats import gunicorn_heartbeat, others
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .session import Session
+    from ..session import Session
 
 #: How often we look while a thread is stopped, and how often a sign of life is given for it, in seconds.
 TICK = 0.1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from ..looking.frames import prepare
-from ..looking.graph import Graph
-from ..looking.tasks import Asyncio
+from ...looking.frames import prepare
+from ...looking.graph import Graph
+from ...looking.tasks import Asyncio
 from .nested import NestedLoop, NoLoop, OfTheProgram
 
 TYPE_CHECKING = False

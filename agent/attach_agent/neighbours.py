@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ...errors import AgentError
+from .errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What ends a session that nobody else ends: time, who watches the process, a fork."""
