@@ -21,6 +21,7 @@ from attach.errors import (
     DebuggerUnavailable,
     LogpointNotUsable,
     NoCodeAtLine,
+    NoSuchProcess,
     NoSuchThread,
     NotAttached,
     TargetExited,
@@ -204,9 +205,16 @@ class Debug:
         except AgentUnreachable:
             if has_ended(self.process):
                 raise TargetExited(self.process.pid) from None
-            if self.process.image() != self._image:
+            if self._became_another():
                 raise TargetExited(self.process.pid, replaced=True) from None
             raise
+
+    def _became_another(self) -> bool:
+        """Whether the process runs another program now, by execve(2)."""
+        try:
+            return self.process.image() != self._image
+        except NoSuchProcess:
+            raise TargetExited(self.process.pid) from None
 
     def __enter__(self) -> Debug:
         return self
