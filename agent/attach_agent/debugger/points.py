@@ -33,6 +33,7 @@ class Points:
     def add(self, filename: str, line: int, condition: str, hits: int, once: bool) -> None:
         """One of the operator's options; AgentError if it cannot be."""
         filename, line = self._engine.place(filename, line)
+        line = self.first_line(filename, line)
         self._engine.arm(filename, line)
         self._add(filename, line, condition, hits, once)
 
@@ -65,7 +66,7 @@ class Points:
         return ""
 
     def first_line(self, filename: str, line: int) -> int:
-        """Of the function that begins there, the first line of its body."""
+        """Of the function whose definition begins there, the first line of its body; else the line itself."""
         return int(self._engine.first_line(filename, line))
 
     def disarm_all_but(self, wanted: set[tuple[str, int]]) -> None:

@@ -187,8 +187,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             self, filename: str, lineno: int, temporary: bool = False, cond: Any = None, funcname: Any = None
         ) -> Any:
             filename = self.canonic(filename)
-            if funcname is not None:
-                line = self.session.points.first_line(filename, lineno)
+            line = self.session.points.first_line(filename, lineno)
+            if line != lineno:  # where a definition begins its function is meant
                 self.moved[filename, lineno], lineno = line, line
             problem = self.session.points.arm(filename, lineno)
             return problem or super().set_break(filename, lineno, temporary, cond, None)
