@@ -54,6 +54,7 @@ def debugged(target: Target, *commands: str) -> command.Done:
     return command.Done(done.returncode, done.stdout, done.stderr)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_await(tasks: Target, tmp_path: Path) -> None:
     """`await` gives the value, at once or while other tasks run; assigns, raises, and leaves the loop as it was."""
     before = settled_picture(tasks.pid)

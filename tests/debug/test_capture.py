@@ -88,6 +88,7 @@ def test_reading_at_the_prompt(interpreter: Interpreter) -> None:
         goes_on(target, operator)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_while_stepping(interpreter: Interpreter) -> None:
     """What runs between two prompts is shown, and once in the program's own output; afterwards it is there alone."""
     with stopped_in_work(interpreter) as (target, operator):

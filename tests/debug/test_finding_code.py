@@ -40,6 +40,7 @@ def test_code_that_comes_later(interpreter: Interpreter, tmp_path: Path) -> None
     assert found["after"] == []
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_functions(interpreter: Interpreter, tmp_path: Path) -> None:
     """A function stops at the first statement of its body, however it is decorated, and only in its own code."""
     found = run(interpreter, "functions.py", str(tmp_path))

@@ -125,6 +125,7 @@ task = asyncio.ensure_future(work(3)); print("begun"); await task
 """
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_await(parked: Target, tmp_path: Path) -> None:
     """`await` runs in the program's own loop, and what it prints comes here; its errors are Python's."""
     text = AWAITS + "await asyncio.wait_for(work(4), 5) + 1 / 0\nraise SystemExit(3)\n"

@@ -27,6 +27,7 @@ def test_busy_threads(interpreter: Interpreter) -> None:
     assert set(found["sorting"]["names"]) <= {"sorting", "<lambda>"}
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 @pytest.mark.parametrize("way", ["sleep", "get"])
 def test_waiting_main_thread(interpreter: Interpreter, way: str) -> None:
     """The main thread is stopped in what it waits in, and waits on for the time that remains."""
@@ -47,6 +48,7 @@ def test_signal_in_use(interpreter: Interpreter, way: str) -> None:
     assert_stopped_there(run(interpreter, "stop_blocked.py", way), way)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_no_handlers_at_all(interpreter: Interpreter) -> None:
     """So it is where no signal has a handler, as in a program that a shell has started in the background."""
     assert_stopped_there(run(interpreter, "stop_blocked.py", "no_handlers"), "no_handlers")
@@ -84,6 +86,7 @@ def assert_stopped_there(found: Any, way: str) -> None:
     assert found["seconds"] > 1.49
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_other_threads(interpreter: Interpreter) -> None:
     """Who is blocked is told, with where; who waits for the GIL is not; who may not be stopped is refused."""
     found = run(interpreter, "stop_others.py")

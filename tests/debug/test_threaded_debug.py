@@ -53,6 +53,7 @@ def test_a_request_at_a_line(server: Debugged) -> None:
         leave(operator)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_quit(server: Debugged) -> None:
     """`quit` lets the request go on: it is answered, nothing is raised in it, and no breakpoint is left."""
     with scenario(server, "--break", at("amount")) as operator:
@@ -78,6 +79,7 @@ def test_other_words_for_quit(server: Debugged) -> None:
             wait_until_detached(operator)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_end_of_input(server: Debugged) -> None:
     """Ctrl-D at the prompt is a detach, and the request is answered."""
     with scenario(server, "--break", at("first of discount")) as operator:
@@ -280,6 +282,7 @@ def test_hits_and_once(server: Debugged) -> None:
         leave(operator)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_exceptions(server: Debugged) -> None:
     """--on-exception TYPE stops in the frame that raises, with the exception at hand; it takes its way then."""
     with scenario(server, "--on-exception", "KeyError") as operator:
@@ -338,6 +341,7 @@ def test_breakpoint_and_set_trace(server: Debugged) -> None:
         leave(operator)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_output(server: Debugged) -> None:
     """The stopped thread's output goes to the operator alone while he evaluates, to both while he steps; no other's."""
     with scenario(server, "--break", at("announce")) as operator:

@@ -97,6 +97,7 @@ def test_tasks(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_locals(parked: Target, tmp_path: Path) -> None:
     """Variables are shown without a line of the program's code, bounded, and their functions go on as before."""
     for _ in range(3):
