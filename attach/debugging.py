@@ -19,6 +19,7 @@ from attach.errors import (
     DebugClosed,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
+    DebugRefused,
     LogpointNotUsable,
     NoCodeAtLine,
     NoSuchProcess,
@@ -233,7 +234,7 @@ def translated(pid: int) -> Iterator[None]:
     except RemoteError as error:
         if error.slug in _ERRORS:
             raise _ERRORS[error.slug](pid, error.message) from None
-        raise
+        raise DebugRefused(pid, error.message, error.slug) from None
 
 
 def _user() -> str:

@@ -61,6 +61,7 @@
     ├── DebugError                  the process goes on
     │   ├── DebugBusy                 exit 6
     │   ├── DebugClosed               exit 1
+    │   ├── DebugRefused              exit 6   another tool is in the way
     │   ├── DebuggerUnavailable       exit 5
     │   ├── DebuggerClassNotUsable    exit 2
     │   ├── BreakpointError
@@ -118,6 +119,7 @@ from attach.errors.debugging import (
     DebugError,
     DebuggerClassNotUsable,
     DebuggerUnavailable,
+    DebugRefused,
     LogpointNotUsable,
     NoCodeAtLine,
     NoSuchThread,
@@ -203,6 +205,7 @@ __all__ = [
     "DebugBusy",
     "DebugClosed",
     "DebugError",
+    "DebugRefused",
     "DebuggerClassNotUsable",
     "DebuggerUnavailable",
     "GilHeld",

@@ -31,6 +31,33 @@ class DebugBusy(DebugError):
         )
 
 
+#: Cases of the agent's that the process as it is brings about, with a way out of each.
+_WAYS_OUT = {
+    "audit-hook": "Run it with Python 3.12 or later, or without the hook.",
+    "monitoring-busy": "Stop one of those tools first.",
+    "no-thread": "Look at its limits:  cat /proc/{pid}/limits",
+    "tracer-busy": "Stop the other tracer first: a debugger, a profiler, or coverage run.",
+    "tracing-refused": "This is the program's own policy.",
+    "unsupported-build": "Look at its threads instead:  attach {pid} threads",
+}
+
+
+class DebugRefused(DebugError):
+    """The process cannot be debugged as it is. `case` is the agent's slug for it."""
+
+    slug = "debug-refused"
+    exit_code = EXIT_BUSY
+
+    def __init__(self, pid: int, reason: str, case: str = "") -> None:
+        super().__init__(
+            f"process {pid} cannot be debugged: {reason}",
+            "Nothing was changed. "
+            + _WAYS_OUT.get(case, "Show each step with:  attach -v {pid} debug").format(pid=pid),
+        )
+        if case in _WAYS_OUT:
+            self.slug = case
+
+
 class DebugClosed(DebugError):
     """The session ended while something was asked of it."""
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import posix
 import sys
 
+from ..paths import resolved
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable
@@ -158,20 +160,6 @@ def _with_resolved(folders: Iterable[str]) -> tuple[str, ...]:
         names.append(folder.rstrip("/") + "/")
         names.append(resolved(folder).rstrip("/") + "/")
     return tuple(dict.fromkeys(names))
-
-
-def resolved(path: str) -> str:
-    """realpath(3), asked of the kernel; without /proc the path stays as it was named."""
-    try:
-        descriptor = posix.open(path, posix.O_PATH | posix.O_CLOEXEC)
-    except (OSError, ValueError):
-        return path
-    try:
-        return posix.readlink("/proc/self/fd/%d" % descriptor)
-    except OSError:
-        return path
-    finally:
-        posix.close(descriptor)
 
 
 def _library_folders() -> tuple[str, ...]:

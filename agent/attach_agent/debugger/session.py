@@ -98,11 +98,12 @@ class Session:
             self.points.add_function(text)
         if options["exception"]:
             self.breakpoints.arm_exceptions(options["exception"])
+        if not (options["breaks"] or options["functions"] or options["exception"]):
+            self.stop_thread(options["thread"])
+            return
         slow = self.breakpoints.expected_slowdown()
         if slow:
             self.note(slow)
-        if not (options["breaks"] or options["functions"] or options["exception"]):
-            self.stop_thread(options["thread"])
 
     def stop_thread(self, wanted: str) -> str:
         """Have a thread stop at its next line: the one that steps, else `wanted`; why that cannot be, or "".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 
-from ..scope import resolved
+from ...paths import resolved
 from .plugins import INTERRUPTED, FileTracer
 
 TYPE_CHECKING = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posix
 import sys
 
-from ...coverage.scope import resolved
 from ...errors import AgentError
+from ...paths import resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
