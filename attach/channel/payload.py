@@ -40,6 +40,7 @@ PARTS = {
         "stacks",
         "threadmoves",
         "threadstates",
+        "toolids",
     ),
     "probes": (
         "coverage.probes",
@@ -131,6 +132,7 @@ PARTS = {
         "streams",
         "threadmoves",
         "threadstates",
+        "toolids",
     ),
     "shell": (
         "looking",

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from _weakref import ref
 
-from ..errors import AgentError
 from ..frames import suspended_code
 from ..stacks import greenlets, running_code, wait_until_left
+from ..toolids import take_tool_id
 from ..wire import LINE_BITS, arc
 from .branches import Branches
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 #: The tool ids of PEP 669, first those that nobody expects to be free: debuggers, coverage.py and profilers that start
 #: after us take theirs without asking.
 _TOOL_IDS = (3, 4, 1, 5, 2, 0)
-_TOOL_NAME = "live-attach"
 
 
 class MonitoringCollector:
@@ -63,7 +62,7 @@ class MonitoringCollector:
 
         Raises AgentError if other tools hold all tool ids.
         """
-        self._tool = _take_tool_id(self._monitoring)
+        self._tool = take_tool_id(self._monitoring, _TOOL_IDS)
         try:
             self._start_tool()
         except BaseException:
@@ -282,14 +281,3 @@ class MonitoringCollector:
                 if known is not None and known() is not None:  # the id was used again in this moment
                     self._watched[key] = known
         self._prune_at = max(10_000, 2 * len(self._watched))
-
-
-def _take_tool_id(monitoring: Any) -> int:
-    for tool in _TOOL_IDS:
-        try:
-            monitoring.use_tool_id(tool, _TOOL_NAME)
-        except ValueError:  # in use
-            continue
-        return tool
-    holders = ", ".join("%d %s" % (tool, monitoring.get_tool(tool)) for tool in sorted(_TOOL_IDS))
-    raise AgentError("monitoring-busy", "all tool ids of sys.monitoring are in use: %s" % holders)

@@ -11,8 +11,8 @@ import sys
 from _weakref import ref
 from itertools import repeat
 
-from ...errors import AgentError
 from ...stacks import wait_until_left
+from ...toolids import take_tool_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: First what nobody expects to be free: debuggers, coverage.py and profilers take theirs without asking.
 _TOOL_IDS = (4, 3, 5, 1, 2, 0)
-_TOOL_NAME = "live-attach"
 
 #: Code objects whose lines we watch, until those that are gone are forgotten.
 PRUNE_AT = 10_000
@@ -122,7 +121,7 @@ class MonitoringEngine:
             return
         monitoring = self._monitoring
         events = monitoring.events
-        self._tool = _take_tool_id(monitoring)
+        self._tool = take_tool_id(monitoring, _TOOL_IDS)
         self._register(events.LINE, self._line_callback())
         start = self._start_callback()
         self._start_codes = frozenset((id(start.__code__),))
@@ -204,14 +203,3 @@ class MonitoringEngine:
                     return
 
         return on_raise
-
-
-def _take_tool_id(monitoring: Any) -> int:
-    for tool in _TOOL_IDS:
-        try:
-            monitoring.use_tool_id(tool, _TOOL_NAME)
-        except ValueError:  # in use
-            continue
-        return tool
-    holders = ", ".join("%d %s" % (tool, monitoring.get_tool(tool)) for tool in sorted(_TOOL_IDS))
-    raise AgentError("monitoring-busy", "all tool ids of sys.monitoring are in use: %s" % holders)

@@ -10,7 +10,7 @@ import sys
 from _operator import itemgetter
 from itertools import chain, product, starmap
 
-from ...errors import AgentError
+from ...toolids import take_tool_id
 from .looking import stack
 from .request import CODE, has_room, is_passed_by
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: First those that nobody expects to be free.
 _TOOL_IDS = (4, 3, 5, 1, 2, 0)
-_TOOL_NAME = "live-attach"
 
 _WITHOUT_LAST = itemgetter(slice(0, -1))
 
@@ -52,7 +51,7 @@ class Monitored:
     def arm(self) -> None:
         """Raises AgentError ``monitoring-busy`` if other tools hold all tool ids."""
         monitoring = self._monitoring
-        self._tool = take_tool_id(monitoring)
+        self._tool = take_tool_id(monitoring, _TOOL_IDS)
         for event, callback in self._on.items():
             monitoring.register_callback(self._tool, event, callback)
         self._watch([CODE])
@@ -151,14 +150,3 @@ def line_at(code: CodeType, offset: int) -> int | None:
 
 def has_one_line(code: CodeType) -> bool:
     return len({line for _, _, line in code.co_lines()}) == 1
-
-
-def take_tool_id(monitoring: Any) -> int:
-    for tool in _TOOL_IDS:
-        try:
-            monitoring.use_tool_id(tool, _TOOL_NAME)
-        except ValueError:  # in use
-            continue
-        return tool
-    holders = ", ".join("%d %s" % (tool, monitoring.get_tool(tool)) for tool in sorted(_TOOL_IDS))
-    raise AgentError("monitoring-busy", "all tool ids of sys.monitoring are in use: %s" % holders)
