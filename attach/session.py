@@ -21,6 +21,8 @@ from attach.shell import Shell, open_shell
 from attach_agent import wire
 
 DEFAULT_TIMEOUT = 10.0
+#: Seconds for which who leaves waits for others who leave at the same time, so that the last one takes the agent along.
+RELEASING = 0.2
 
 
 class Session:
@@ -190,7 +192,7 @@ class Session:
     def release(self) -> None:
         """Leave; the agent goes too if nobody uses it. That the process has ended meanwhile is no error."""
         try:
-            self._leave("withdraw")
+            self._leave("withdraw", RELEASING)
         except (AttachError, OSError):
             if not running.has_ended(self.process):
                 raise
@@ -201,9 +203,13 @@ class Session:
         if self.injected:
             self._withdraw(self.process)
 
-    def _leave(self, how: str) -> bool:
-        """Whether the agent went with us."""
+    def _leave(self, how: str, patience: float = 0.0) -> bool:
+        """Whether the agent went with us; for `patience` seconds others who are just leaving are waited for."""
+        last = time.monotonic() + patience
         tids = self.connection.call(how)
+        while not tids and time.monotonic() < last and not self._is_needed():
+            time.sleep(0.01)
+            tids = self.connection.call(how)
         self.close()
         if not tids:
             return False
@@ -215,6 +221,11 @@ class Session:
                 raise AgentFailed(self.process.pid, "it stopped measuring, but its threads do not end")
             time.sleep(0.001)
         return True
+
+    def _is_needed(self) -> bool:
+        """Whether the agent stays for another reason than that others are connected."""
+        status = self.status()
+        return bool(status["coverage"] or status["debug"] or status["running"])
 
     def close(self) -> None:
         self.connection.close()

@@ -52,7 +52,7 @@ HARMS = {
     "thread": ("import _thread, time; _thread.start_new_thread(time.sleep, (60,))", "threads"),
     "descriptor": ("import os; os.dup(0)", "descriptors"),
     "tracer": (TRACING, "tracers: "),
-    "module": ("import sys; sys.modules['rpyc'] = sys", "modules: + rpyc"),
+    "module": ("import sys; sys.modules['rpyc'] = type(sys)('rpyc')", "modules: + rpyc"),
 }
 
 

@@ -136,6 +136,10 @@ class Breakpoints:
         finally:
             self._engine.step_back()
 
+    def mark_stack(self, frame: FrameType) -> None:
+        """A thread goes on that was stepped through: have its frames tell of what was armed meanwhile."""
+        self._engine.mark_stack(frame)
+
     def close(self) -> None:
         """Leave nothing in the process; in a thread of the agent's."""
         self._exceptions.clear()

@@ -92,6 +92,9 @@ class MonitoringEngine:
     def step_back(self) -> None:
         """As `step_aside`."""
 
+    def mark_stack(self, frame: FrameType | None) -> None:
+        """Code is armed, not frames."""
+
     def after_fork(self) -> None:
         """Nothing of ours is a thread."""
 

@@ -214,14 +214,23 @@ class TracingEngine:
     def _mark_frames(self) -> None:
         """Frames that run already tell of their lines by the trace function of the frame."""
         for frame in self._frames():
-            lines = self._armed.lines_of(frame.f_code)
-            if not lines and self._entries.raised is None:
-                continue
-            if type(frame.f_trace) is Local:
-                frame.f_trace_lines = bool(lines) or frame.f_trace_lines
-            elif is_plain(frame.f_trace) or not is_of_debugger(frame.f_trace):
-                clear(frame)
-                frame.f_trace = Local(self._entries, frame, frame.f_trace, lines)
+            self._mark(frame)
+
+    def mark_stack(self, frame: FrameType | None) -> None:
+        """The same for one thread, which was stepped through: meanwhile its frames could not be marked."""
+        while frame is not None and self._started:
+            self._mark(frame)
+            frame = frame.f_back
+
+    def _mark(self, frame: FrameType) -> None:
+        lines = self._armed.lines_of(frame.f_code)
+        if not lines and self._entries.raised is None:
+            return
+        if type(frame.f_trace) is Local:
+            frame.f_trace_lines = bool(lines) or frame.f_trace_lines
+        elif is_plain(frame.f_trace) or not is_of_debugger(frame.f_trace):
+            clear(frame)
+            frame.f_trace = Local(self._entries, frame, frame.f_trace, lines)
 
     def _clear_frames(self) -> None:
         for frame in self._frames():

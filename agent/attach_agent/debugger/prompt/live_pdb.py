@@ -97,13 +97,14 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             if self.going or session.ended:
                 while self.convenient:
                     self.convenient.pop().pop("__pdb_convenience_variables", None)
-                local = self.tracing.local(frame)
-                self.tracing.end(frame)
+                if self.tracing.active:
+                    self.tracing.end(frame)
+                    session.breakpoints.mark_stack(frame)
                 session.left()
                 foreign, session.foreign = session.foreign, None
                 if foreign is not None:
                     raise foreign
-                return local
+                return frame.f_trace
             session.stepping()
             self.tracing.begin(frame)
             return self.trace_dispatch

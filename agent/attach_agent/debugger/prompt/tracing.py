@@ -104,12 +104,6 @@ class Tracing:
         del self._local[frame]
         return None
 
-    def local(self, frame: FrameType) -> Any:
-        """What would trace the frame without us."""
-        if frame in self._local:
-            return self._local[frame][0]
-        return None if frame.f_trace is self._dispatch else frame.f_trace
-
     def end(self, frame: FrameType | None) -> None:
         """Everything as it was, but for what has happened since; `frame` is where the thread is."""
         if not self.active:
