@@ -54,7 +54,7 @@ def debugged(target: Target, *commands: str) -> command.Done:
     return command.Done(done.returncode, done.stdout, done.stderr)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_await(tasks: Target, tmp_path: Path) -> None:
     """`await` gives the value, at once or while other tasks run; assigns, raises, and leaves the loop as it was."""
     before = settled_picture(tasks.pid)
@@ -87,7 +87,7 @@ def test_who_waits(tasks: Target, tmp_path: Path) -> None:
     end(tasks, tmp_path)
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_interrupted(tasks: Target, tmp_path: Path) -> None:
     """Ctrl-C ends an `await` that waits, raises nothing in other tasks, and what was awaited is cancelled."""
     before = settled_picture(tasks.pid)
@@ -105,7 +105,7 @@ def test_interrupted(tasks: Target, tmp_path: Path) -> None:
     end(tasks, tmp_path, said="slow 1\n")
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_lost_operator(tasks: Target, tmp_path: Path) -> None:
     """Losing the operator in the middle of an `await` lets the program go on at once."""
     with debugging(tasks.pid, breaks=HERE) as operator:
@@ -130,7 +130,7 @@ asyncio.run(main())
 """
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_program_ends(interpreter: Interpreter, tmp_path: Path) -> None:
     """A task that ends the program while others run for an `await` ends it, as it would have."""
     file = tmp_path / "ending.py"

@@ -53,6 +53,7 @@ def main_lines(target: Target) -> list[str]:
     return [line for line in target.stdout.splitlines() if not line.startswith("other")]
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_at_the_prompt(interpreter: Interpreter) -> None:
     """What is evaluated prints for the operator alone, as bytes too; what other threads print is the program's."""
     with stopped_in_work(interpreter) as (target, operator):
@@ -73,7 +74,7 @@ def test_at_the_prompt(interpreter: Interpreter) -> None:
         assert "mine" not in target.stdout + target.stderr
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_reading_at_the_prompt(interpreter: Interpreter) -> None:
     """input() asks the operator; a thread that reads then meets the program's own input."""
     with stopped_in_work(interpreter) as (target, operator):
@@ -88,7 +89,7 @@ def test_reading_at_the_prompt(interpreter: Interpreter) -> None:
         goes_on(target, operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_while_stepping(interpreter: Interpreter) -> None:
     """What runs between two prompts is shown, and once in the program's own output; afterwards it is there alone."""
     with stopped_in_work(interpreter) as (target, operator):
@@ -111,7 +112,7 @@ def test_while_stepping(interpreter: Interpreter) -> None:
     ]
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_in_redirect_stdout(interpreter: Interpreter) -> None:
     """What contextlib redirects is not redirected at the prompt, and complete afterwards."""
     with stopped_in_work(interpreter, "redirected") as (target, operator):
@@ -127,7 +128,7 @@ def test_in_redirect_stdout(interpreter: Interpreter) -> None:
         assert "mine" not in target.stdout
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_program_swaps_its_stream(interpreter: Interpreter) -> None:
     """A program that replaces sys.stdout while it is stepped gets its output, and its stream is never ours after it."""
     with stopped_in_work(interpreter) as (target, operator):
@@ -146,7 +147,7 @@ def test_program_swaps_its_stream(interpreter: Interpreter) -> None:
         assert "swapped" not in target.stdout
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_put_back_late(interpreter: Interpreter, tmp_path: Path) -> None:
     """A stand-in that the program itself puts back after the session is gone from its streams with the agent."""
     with running([interpreter.path, PRINTING], ready="^ready$") as target:
@@ -192,7 +193,7 @@ def answers(port: int, path: str) -> bool:
         return False
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_redirect_of_celery(interpreter: Interpreter, tmp_path: Path) -> None:
     """What a task prints goes to celery's log, once, and nothing of the operator's; its stream is as before."""
     with debugged.celery(server_environment(interpreter), "threads", tmp_path) as server:

@@ -6,6 +6,7 @@ from tests.support.interpreters import Interpreter, on_interpreters
 RAISED = ["raising", "Problem"]
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_where_it_is_raised(interpreter: Interpreter) -> None:
     """An exception is told in the frame that raises it and in none that it passes; the end of a loop is none."""
     found = run(interpreter, "exceptions.py")
@@ -28,7 +29,7 @@ def test_where_it_is_raised(interpreter: Interpreter) -> None:
     assert found["old"] == [["stored", "Problem"]]
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_which(interpreter: Interpreter) -> None:
     """A name is that of the class or of a base of it, with the module or without; control flow is told when named."""
     found = run(interpreter, "exceptions.py")

@@ -142,7 +142,7 @@ def test_evaluation_in_c(interpreter: Interpreter) -> None:
 
 
 @pytest.mark.timeout(300)
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_class_that_fails(interpreter: Interpreter) -> None:
     """A --pdbcls that raises in any of its methods closes the session at most: the program goes on."""
     with faulty(interpreter.path) as program:

@@ -15,7 +15,7 @@ from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.marks import TARGETS
 from tests.support.processes import Response, Target, http_get, running
 
-VERSIONS = on_interpreters("3.8", "3.11", "3.12", "3.15")
+VERSIONS = on_interpreters("3.8", "3.12", "3.15")
 #: gunicorn 23 runs on the first, 26 on the second.
 SERVERS = on_interpreters("3.8", "3.12")
 WSGI = TARGETS / "faulty_wsgi.py"

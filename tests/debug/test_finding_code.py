@@ -6,7 +6,7 @@ from tests.debug.inside import run
 from tests.support.interpreters import Interpreter, on_interpreters
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_files(interpreter: Interpreter, tmp_path: Path) -> None:
     """A file may be absolute, relative to the process, the unique end of a path, or behind a link."""
     found = run(interpreter, "files.py", str(tmp_path))
@@ -15,7 +15,7 @@ def test_files(interpreter: Interpreter, tmp_path: Path) -> None:
     assert found["body"] == 3
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_files_that_cannot_be(interpreter: Interpreter, tmp_path: Path) -> None:
     """An error names the files that may be meant, or the nearest lines that have code."""
     refused = run(interpreter, "files.py", str(tmp_path))["refused"]
@@ -40,7 +40,7 @@ def test_code_that_comes_later(interpreter: Interpreter, tmp_path: Path) -> None
     assert found["after"] == []
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_functions(interpreter: Interpreter, tmp_path: Path) -> None:
     """A function stops at the first statement of its body, however it is decorated, and only in its own code."""
     found = run(interpreter, "functions.py", str(tmp_path))
@@ -56,7 +56,7 @@ def test_functions(interpreter: Interpreter, tmp_path: Path) -> None:
     ]
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_functions_that_come_later(interpreter: Interpreter, tmp_path: Path) -> None:
     """A function of a module that is not imported yet stops from its first call on, and others of its name do not."""
     found = run(interpreter, "functions.py", str(tmp_path))

@@ -48,6 +48,7 @@ def inspected(target: Target, thread: str, *commands: str) -> command.Done:
     return command.Done(done.returncode, done.stdout, done.stderr)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_reading(parked: Target, tmp_path: Path) -> None:
     """Stack, source, arguments and expressions are those of the thread, which is not stopped and does not change."""
     before = settled_picture(parked.pid)
@@ -68,7 +69,7 @@ def test_reading(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_refusals(parked: Target, tmp_path: Path) -> None:
     """What would resume the thread, or arm something, is refused with a sentence."""
     resuming = ("s", "next", "until", "r", "c", "jump 3")
@@ -92,7 +93,7 @@ def test_threads(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_on_a_terminal(parked: Target, tmp_path: Path) -> None:
     """An evaluation is interrupted by Ctrl-C, names are completed, another operator is refused, Ctrl-D leaves."""
     succeed(parked.pid, "exec", "-c", "import _ctypes")

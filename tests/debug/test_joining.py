@@ -67,7 +67,7 @@ def waiting(caller: Caller) -> Iterator[Operator]:
         operator.until("closed")
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 @pytest.mark.parametrize("how", ["breakpoint", "set_trace", "header"])
 def test_joins(caller: Caller, how: str) -> None:
     """The thread stops where it calls, steps from there and goes on; a header is shown; afterwards all is as before."""
@@ -85,7 +85,7 @@ def test_joins(caller: Caller, how: str) -> None:
     assert caller.answers() == ["same: True"]
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_what_does_not_join(caller: Caller) -> None:
     """Who kept pdb's function calls that, and who has a breakpointhook of its own is not disturbed."""
     with waiting(caller) as operator:
@@ -96,7 +96,7 @@ def test_what_does_not_join(caller: Caller) -> None:
         assert "stopped" not in {event[0] for event in operator.events}
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_in_what_the_operator_evaluates(caller: Caller) -> None:
     """A call in code that the operator evaluates does not stop a second time, nor end anything."""
     with waiting(caller) as operator:
@@ -108,7 +108,7 @@ def test_in_what_the_operator_evaluates(caller: Caller) -> None:
         assert caller.answers() == ["breakpoint: breakpoint"]
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_another_thread_is_stopped(caller: Caller) -> None:
     """A thread that calls while another one is stopped goes on at once; in the end the operator is told how many."""
     with waiting(caller) as operator:
@@ -121,7 +121,7 @@ def test_another_thread_is_stopped(caller: Caller) -> None:
     assert any("passed" in note for _, note in operator.told("note")), operator.events
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_closed_on_the_way(caller: Caller) -> None:
     """A session that ends while the thread is stopped in its call lets it go on, and pdb's own is back."""
     with waiting(caller) as operator:
@@ -132,7 +132,7 @@ def test_closed_on_the_way(caller: Caller) -> None:
     assert caller.answers(2) in (["same: True", f"set_trace: {how}"] for how in ("BdbQuit", "SystemExit"))
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 @pytest.mark.parametrize(
     ("value", "answer"), [("0", "breakpoint: breakpoint"), ("os.getcwd", "breakpoint: breakpoint")]
 )

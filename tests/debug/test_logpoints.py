@@ -4,7 +4,7 @@ from tests.debug.inside import run
 from tests.support.interpreters import Interpreter, on_interpreters
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_texts(interpreter: Interpreter) -> None:
     """A text has values as in an f-string; nothing is printed or displayed on the way."""
     found = run(interpreter, "logpoints.py")

@@ -23,7 +23,7 @@ from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import Response
 from tests.support.terminal import attach_on_terminal
 
-FEW = ("3.8", "3.12", "3.15")
+FEW = ("3.8", "3.15")
 
 
 @pytest.fixture

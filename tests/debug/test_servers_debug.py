@@ -60,7 +60,7 @@ def test_asyncio(asyncio_server: Debugged) -> None:
     change_a_price(asyncio_server)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_a_coroutine(asyncio_server: Debugged) -> None:
     """A stop inside a coroutine; `next` goes over an await to the next line of the same coroutine."""
     with scenario(asyncio_server, "--break", at("first of coroutine", ASYNCIO)) as operator:
@@ -75,7 +75,7 @@ def test_a_coroutine(asyncio_server: Debugged) -> None:
         wait_until_detached(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_a_coroutine_of_its_own_thread(asyncio_server: Debugged) -> None:
     """Without a trigger the loop's thread stops at its next line, is left, and serves."""
     with scenario(asyncio_server) as operator:
@@ -86,7 +86,7 @@ def test_a_coroutine_of_its_own_thread(asyncio_server: Debugged) -> None:
         wait_until_detached(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_gevent(interpreter: Interpreter) -> None:
     """A greenlet: its thread waits, with all greenlets of it; the others run on."""
     with debugged.gevent(server_environment(interpreter)) as server:

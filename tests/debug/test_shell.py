@@ -88,6 +88,7 @@ this has wrong
 """
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_session(parked: Target, tmp_path: Path) -> None:
     """Statements of all kinds give what Python's own prompt gives, here and not in the program; nothing stays."""
     before = settled_picture(parked.pid)
@@ -125,7 +126,7 @@ task = asyncio.ensure_future(work(3)); print("begun"); await task
 """
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_await(parked: Target, tmp_path: Path) -> None:
     """`await` runs in the program's own loop, and what it prints comes here; its errors are Python's."""
     text = AWAITS + "await asyncio.wait_for(work(4), 5) + 1 / 0\nraise SystemExit(3)\n"
@@ -161,7 +162,7 @@ def test_module(loop: Target) -> None:
     servers.drive_loop(loop)
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_on_a_terminal(parked: Target, tmp_path: Path) -> None:
     """A person gets prompts, completion, multi-line input, an interrupt for what runs, and leaves with Ctrl-D."""
     before = with_ctypes(parked)
@@ -188,7 +189,7 @@ def test_on_a_terminal(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_lost_operator(parked: Target, tmp_path: Path) -> None:
     """kill -9 of the operator ends the prompt, in the middle of a statement too: the agent goes by itself."""
     before = with_ctypes(parked)

@@ -17,8 +17,8 @@ from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import Response
 
 THREADED = PROGRAMS / "threaded_server.py"
-SPREAD = ("3.8", "3.11", "3.12", "3.15")
-FEW = ("3.8", "3.12", "3.15")
+SPREAD = ("3.8", "3.12", "3.15")
+FEW = ("3.8", "3.15")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_request_at_a_line(server: Debugged) -> None:
         leave(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_quit(server: Debugged) -> None:
     """`quit` lets the request go on: it is answered, nothing is raised in it, and no breakpoint is left."""
     with scenario(server, "--break", at("amount")) as operator:
@@ -79,7 +79,7 @@ def test_other_words_for_quit(server: Debugged) -> None:
             wait_until_detached(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_end_of_input(server: Debugged) -> None:
     """Ctrl-D at the prompt is a detach, and the request is answered."""
     with scenario(server, "--break", at("first of discount")) as operator:
@@ -102,6 +102,7 @@ def test_the_terminal_is_gone(server: Debugged) -> None:
             assert answer.result(30) == Response(200, "63")
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_the_main_thread(server: Debugged) -> None:
     """Without a trigger the main thread stops at its next line, is stepped, and goes on."""
     with scenario(server) as operator:
@@ -282,7 +283,7 @@ def test_hits_and_once(server: Debugged) -> None:
         leave(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_exceptions(server: Debugged) -> None:
     """--on-exception TYPE stops in the frame that raises, with the exception at hand; it takes its way then."""
     with scenario(server, "--on-exception", "KeyError") as operator:
@@ -341,7 +342,7 @@ def test_breakpoint_and_set_trace(server: Debugged) -> None:
         leave(operator)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_output(server: Debugged) -> None:
     """The stopped thread's output goes to the operator alone while he evaluates, to both while he steps; no other's."""
     with scenario(server, "--break", at("announce")) as operator:
@@ -364,6 +365,7 @@ def test_output(server: Debugged) -> None:
     assert lines == [f"heartbeat {number}" for number in range(len(lines))]
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_interrupts(server: Debugged) -> None:
     """Ctrl-C ends an evaluation, stops a thread that runs again, and disarms what waits; SIGINT never comes."""
     with scenario(server, "--break", at("loop"), "--once") as operator:

@@ -54,6 +54,7 @@ def functions(item: dict[str, Any]) -> list[str]:
     return [frame["function"].rpartition(".")[2] for frame in item["stack"]]
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_threads(parked: Target, tmp_path: Path) -> None:
     """All threads with name, id, stack and the lines' text, whoever began them; none of ours; nothing is left."""
     before = settled_picture(parked.pid)
@@ -76,6 +77,7 @@ def test_threads(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
+@on_interpreters("3.8", "3.11", "3.12", "3.15")
 def test_tasks(parked: Target, tmp_path: Path) -> None:
     """Every task with its name, the chain of what it awaits as a stack, what that is in the end, and who awaits it."""
     found = looked_at(parked)
@@ -97,7 +99,7 @@ def test_tasks(parked: Target, tmp_path: Path) -> None:
     end(parked, tmp_path)
 
 
-@on_interpreters("3.8", "3.11", "3.12", "3.15")
+@on_interpreters("3.8", "3.12", "3.15")
 def test_locals(parked: Target, tmp_path: Path) -> None:
     """Variables are shown without a line of the program's code, bounded, and their functions go on as before."""
     for _ in range(3):
@@ -145,7 +147,7 @@ stop.wait()
 """
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 def test_many_threads(interpreter: Interpreter) -> None:
     """Hundreds of threads like one another are one stack, and a very deep one is told without its middle."""
     with running([interpreter.path, "-c", MANY], ready="^ready$") as target:

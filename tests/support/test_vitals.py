@@ -29,7 +29,7 @@ def start(name: str, python: Path, folder: Path) -> AbstractContextManager[Debug
     return server
 
 
-@on_interpreters("3.8", "3.15")
+@on_interpreters("3.15")
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_server_that_nobody_debugs(interpreter: Interpreter, name: str, tmp_path: Path) -> None:
     """It is unharmed: it differs in nothing that is compared, and pauses nowhere."""
