@@ -12,7 +12,6 @@ from attach.debugging import Break, Options
 from attach.errors import CoverageRefused
 from attach.project.scope import Scope
 from attach_agent import wire
-from tests.agent.coverage.support import MONITORED, PROBED, TRACED
 from tests.debug.operating import Operator
 from tests.support.interpreters import Interpreter
 from tests.support.marks import TARGETS
@@ -30,9 +29,6 @@ SCOPES: dict[str, dict[str, Any]] = {
 }
 FIRST = Break("measured.py", 1 + LINES.index("    total = 0"))
 EVALUATED = ("    halved = number / 2", "    if halved < 1:", "        halved = 1", "    return halved")
-each_way = pytest.mark.parametrize(
-    ("interpreter", "way"), sorted((*TRACED, *MONITORED, *PROBED)), indirect=["interpreter"], scope="session"
-)
 #: Each core, and each way in which breakpoints and it meet.
 SOME = (
     *(("3.8", "lines"), ("3.10", "branches"), ("3.11", "branches"), ("3.11", "probes")),
@@ -117,7 +113,7 @@ def evaluates(operator: Operator) -> None:
     operator.does("undisplay evaluated(2)")
 
 
-@each_way
+@some_ways
 def test_stepping(interpreter: Interpreter, way: str, tmp_path: Path) -> None:
     """All lines that run under step, next, until, return and after it are recorded, and not one more."""
     expected = undisturbed(interpreter, tmp_path, way, "stopped", "after")

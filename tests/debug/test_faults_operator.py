@@ -16,7 +16,7 @@ from tests.support.environments import server_environment
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import wait_until
 
-VERSIONS = on_interpreters("3.8", "3.11", "3.12", "3.15")
+VERSIONS = on_interpreters("3.8", "3.11", "3.15")
 ENDLESS = "while True: pass\n"
 #: Longer than what waits in the agent and in the pipe.
 HUGE = "p 'x' * 50_000_000\n"

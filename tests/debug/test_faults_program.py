@@ -11,7 +11,7 @@ from tests.debug.faults import FORK, TICK, WORK, Faulty, Operator, at, commander
 from tests.support.interpreters import Interpreter, on_interpreters
 from tests.support.processes import wait_until
 
-VERSIONS = on_interpreters("3.8", "3.11", "3.12", "3.15")
+VERSIONS = on_interpreters("3.8", "3.11", "3.15")
 
 
 def assert_child_clean(program: Faulty, seen: dict[str, object]) -> None:

@@ -67,7 +67,7 @@ def waiting(caller: Caller) -> Iterator[Operator]:
         operator.until("closed")
 
 
-@on_interpreters("3.8", "3.12", "3.15")
+@on_interpreters("3.8", "3.15")
 @pytest.mark.parametrize("how", ["breakpoint", "set_trace", "header"])
 def test_joins(caller: Caller, how: str) -> None:
     """The thread stops where it calls, steps from there and goes on; a header is shown; afterwards all is as before."""

@@ -100,7 +100,7 @@ def steps_out(operator: Operator, run: Suite) -> None:
     operator.does("next")
 
 
-@on_interpreters(*TESTED)
+@on_interpreters("3.8", "3.15")
 @pytest.mark.parametrize("options", [(), ("-s",), ("--capture=sys",), ("--capture=tee-sys",), ("-n1",)], ids="".join)
 def test_hanging(interpreter: Interpreter, tmp_path: Path, options: tuple[str, ...]) -> None:
     """What was captured so far is shown, what the operator prints is not captured, and the report is as without us."""
@@ -126,7 +126,7 @@ def test_hanging(interpreter: Interpreter, tmp_path: Path, options: tuple[str, .
     assert "mine" not in report
 
 
-@on_interpreters(*TESTED)
+@on_interpreters("3.8", "3.15")
 @pytest.mark.parametrize("options", [(), ("-s",)], ids=["", "-s"])
 def test_capsys(interpreter: Interpreter, tmp_path: Path, options: tuple[str, ...]) -> None:
     """A test with the fixture capsys finds in it what the test has printed, and nothing of the operator's."""
