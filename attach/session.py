@@ -22,7 +22,7 @@ from attach_agent import wire
 
 DEFAULT_TIMEOUT = 10.0
 #: Seconds for which who leaves waits for others who leave at the same time, so that the last one takes the agent along.
-RELEASING = 0.2
+RELEASING = 0.5
 
 
 class Session:

@@ -236,8 +236,10 @@ def _status(as_json: bool) -> None:
     pid = sessions.pid()
     found: dict[str, Any] = {}
     try:
-        with sessions.join() as session:
+        session = sessions.join()
+        with session:
             found = session.debugging.status()
+            session.release()
     except NotAttached:
         pass
     if as_json:

@@ -137,7 +137,7 @@ class Breakpoints:
             self._engine.step_back()
 
     def mark_stack(self, frame: FrameType) -> None:
-        """A thread goes on that was stepped through: have its frames tell of what was armed meanwhile."""
+        """This thread has been at a prompt, and goes on: have its frames tell of what was armed there."""
         self._engine.mark_stack(frame)
 
     def close(self) -> None:

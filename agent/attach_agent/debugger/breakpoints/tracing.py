@@ -217,7 +217,9 @@ class TracingEngine:
             self._mark(frame)
 
     def mark_stack(self, frame: FrameType | None) -> None:
-        """The same for one thread, which was stepped through: meanwhile its frames could not be marked."""
+        """The same for this thread, which has been at a prompt: what it armed there did not reach itself."""
+        if self._started and sys.gettrace() is None:
+            sys.settrace(self._entries.alone)
         while frame is not None and self._started:
             self._mark(frame)
             frame = frame.f_back

@@ -97,9 +97,8 @@ def live(base: type[Any], modules: dict[str, Any]) -> type[Any]:
             if self.going or session.ended:
                 while self.convenient:
                     self.convenient.pop().pop("__pdb_convenience_variables", None)
-                if self.tracing.active:
-                    self.tracing.end(frame)
-                    session.breakpoints.mark_stack(frame)
+                self.tracing.end(frame)
+                session.breakpoints.mark_stack(frame)
                 session.left()
                 foreign, session.foreign = session.foreign, None
                 if foreign is not None:
