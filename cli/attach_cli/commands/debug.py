@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -133,6 +134,8 @@ def _converse(session: Session, options: Options, patient: bool) -> int:
         except Ended as ended:
             session.abandon()
             click.get_current_context().exit(128 + ended.number)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # from here on we only leave: half left, the agent would stay
     return dialogue.code
 
 
