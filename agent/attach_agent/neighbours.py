@@ -89,7 +89,7 @@ def is_over(item: Any) -> bool:
 
 
 #: Where the code of our coverage is.
-_COVERAGE = __file__.rpartition("tracer/")[0]
+_COVERAGE = __file__.rpartition("/")[0] + "/coverage/"
 
 
 def behind_breakpoint(item: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from attach.debugging import Break
 from tests.debug.operating import Operator, debugging
 from tests.debug.test_commands import STEPPING, line_of
@@ -37,10 +39,11 @@ def rounds(operator: Operator) -> str:
     return answer(operator, SEEN)
 
 
-def test_tracer_of_the_program(interpreter: Interpreter) -> None:
+@pytest.mark.parametrize("how", ["--traced", "--traced-by-method"])
+def test_tracer_of_the_program(interpreter: Interpreter, how: str) -> None:
     """It gets all of its events while the operator steps, and all of them afterwards, in all frames."""
     with (
-        running([interpreter.path, STEPPING, "--traced"], ready="^ready$") as target,
+        running([interpreter.path, STEPPING, how], ready="^ready$") as target,
         debugging(target.pid, breaks=(Break("stepping.py", line_of("total = 0")),)) as operator,
     ):
         operator.wait_for_prompt()

@@ -37,6 +37,17 @@ def work(n):
     return label
 
 
+class Seeing:
+    """Its method is a trace function, and it has no dictionary."""
+
+    __slots__ = ()
+
+    def tracer(self, frame, event, _arg):
+        if frame.f_code.co_filename == __file__:
+            seen.add((frame.f_code.co_name, event, frame.f_lineno))
+        return self.tracer
+
+
 def main():
     global rounds
     while True:
@@ -60,8 +71,10 @@ def spawning():
 
 
 if __name__ == "__main__":
+    seen = set()
+    if "--traced-by-method" in sys.argv:
+        sys.settrace(Seeing().tracer)
     if "--traced" in sys.argv:
-        seen = set()
 
         def tracer(frame, event, _arg):
             if frame.f_code.co_filename == __file__:
